@@ -1,0 +1,16 @@
+//! Object types as data: what `schema/*.json` says, ready to be asked.
+//!
+//! Everything that depends on attributes (parsing, validation, filters, PATCH, projection, discovery, the IDM view) reads it
+//! here; there is no code for a single attribute anywhere else.
+
+pub mod attribute;
+pub mod object_type;
+pub mod path;
+pub mod registry;
+pub mod relationship;
+
+pub use attribute::{Attribute, AttributeType, Mutability, Returned, Uniqueness};
+pub use object_type::{IdmForm, IdmProperty, ObjectType, Schema};
+pub use path::{AttrPath, Home};
+pub use registry::Registry;
+pub use relationship::{Backing, Relationship, Side};

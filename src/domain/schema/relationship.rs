@@ -1,0 +1,85 @@
+//! Relationships: edges between objects, seen as a property from either side (spec/idm.md §2).
+
+use serde::Deserialize;
+
+/// The end of an edge that an object stands at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Side {
+    /// The edge starts here: `from_key` is this object.
+    From,
+    /// The edge ends here: `to_key` is this object.
+    To,
+}
+
+impl Side {
+    /// The other end.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Side::From => Side::To,
+            Side::To => Side::From,
+        }
+    }
+}
+
+/// Where a view of related objects comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub enum Backing {
+    /// Plain edges; SCIM elements are `{value, $ref, type, display}`.
+    #[default]
+    Reference,
+    /// Role grants: effective roles in SCIM, edges in IDM (spec/types.md, `User.roles`).
+    Grant,
+}
+
+/// One relationship property of an object type.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Relationship {
+    /// IDM property name on this type (`roles`, `members`, `manager`, …).
+    pub name: String,
+    /// Name of the relation, shared by both sides: `membership`, `grant`, `manager`.
+    pub relation: String,
+    /// The end at which objects of this type stand.
+    pub side: Side,
+    /// Property name on the other side.
+    pub reverse: String,
+    /// Names of the object types at the other end.
+    pub types: Vec<String>,
+    /// Whether this side holds many.
+    #[serde(default = "yes")]
+    pub many: bool,
+    /// Whether a change moves this object's `rev`.
+    #[serde(default)]
+    pub moves_rev: bool,
+    /// Whether the relation may not form a cycle; then at most 16 deep.
+    #[serde(default)]
+    pub acyclic: bool,
+    /// What the edges are.
+    #[serde(default)]
+    pub backing: Backing,
+    /// Whether clients may write it from this side in SCIM.
+    #[serde(default)]
+    pub scim_writable: bool,
+    /// Whether an object of this type cannot be deleted while it has edges here (roles that are held, spec/idm.md §3.6).
+    #[serde(default)]
+    pub blocks_deletion: bool,
+    /// For people.
+    #[serde(default)]
+    pub description: String,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// Longest chain of an acyclic relation.
+pub const MAX_DEPTH: usize = 16;
+
+/// Name of the relation that gives roles.
+pub const GRANT: &str = "grant";
+
+/// Name of the relation between groups and members.
+pub const MEMBERSHIP: &str = "membership";

@@ -1,0 +1,3 @@
+//! The `provost` binary: everything is in the library.
+
+fn main() {}
