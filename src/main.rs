@@ -1,3 +1,10 @@
 //! The `provost` binary: everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use provost::cli::{args::Cli, exit, run};
+
+fn main() -> ExitCode {
+    exit(run(&Cli::parse()))
+}

@@ -25,7 +25,7 @@ pub enum Kind {
     Sensitive,
     /// A result too large to work out.
     TooMany,
-    /// A value that must be unique is taken.
+    /// A value that must be unique is taken (to IDM a failed policy, 403).
     Uniqueness,
     /// The state of the object forbids it.
     Conflict,
@@ -93,7 +93,7 @@ impl Kind {
             Kind::Mutability => row(400, Some("mutability"), 400, "mutability", "the attribute may not be changed"),
             Kind::Sensitive => row(400, Some("sensitive"), 400, "sensitive", "sensitive data may not stand in the address"),
             Kind::TooMany => row(400, Some("tooMany"), 400, "too-many", "the result is too large"),
-            Kind::Uniqueness => row(409, Some("uniqueness"), 409, "uniqueness", "a value that must be unique is taken"),
+            Kind::Uniqueness => row(409, Some("uniqueness"), 403, "uniqueness", "a value that must be unique is taken"),
             Kind::Conflict => row(409, None, 409, "conflict", "the state of the object forbids it"),
             Kind::Policy => row(400, Some("invalidValue"), 403, "policy", "Policy validation failed"),
             Kind::Unauthenticated => row(401, None, 401, "unauthenticated", "a valid bearer token is required"),

@@ -1,1 +1,20 @@
-//! http.
+//! Everything that knows actix: the URL map, extractors, and one codec a dialect over the use-cases.
+
+pub mod address;
+pub mod admin;
+pub mod body;
+pub mod caller;
+pub mod etag;
+pub mod failure;
+pub mod health;
+pub mod idm;
+pub mod openapi;
+pub mod path;
+pub mod query;
+pub mod request;
+pub mod router;
+pub mod scim;
+pub mod state;
+
+pub use router::routes;
+pub use state::State;

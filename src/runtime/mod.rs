@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod random;
+pub mod wait;
 
 pub use crate::domain::time::Timestamp;
 pub use clock::Clock;

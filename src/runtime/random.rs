@@ -1,9 +1,7 @@
 //! The one place that draws random numbers.
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use uuid::{Builder, Uuid};
-
-use crate::domain::time::Timestamp;
+use uuid::Uuid;
 
 /// The operating system gave no randomness.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -17,13 +15,14 @@ pub fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
     Ok(out)
 }
 
+/// A whole number from 0 up to and with `most`, for jitter: without randomness it is the middle.
+pub fn up_to(most: u64) -> u64 {
+    let drawn = bytes::<8>().map(u64::from_le_bytes).unwrap_or(most / 2);
+    most.checked_add(1).map_or(drawn, |count| drawn % count)
+}
+
 /// A fresh UUIDv7: ordered by the clock, unique within the process by the library's counter.
 pub fn key() -> Uuid {
     #[expect(clippy::disallowed_methods, reason = "the one maker of keys")]
     Uuid::now_v7()
-}
-
-/// A UUIDv7 of the given instant with the given random part, for tests and replays.
-pub fn key_at(at: Timestamp, random: [u8; 10]) -> Uuid {
-    Builder::from_unix_timestamp_millis(u64::try_from(at.micros() / 1000).unwrap_or(0), &random).into_uuid()
 }

@@ -45,6 +45,7 @@ CREATE TABLE objects (
     created BIGINT NOT NULL,
     modified BIGINT NOT NULL,
     external_ids TEXT,
+    label TEXT,
     doc TEXT NOT NULL,
     PRIMARY KEY (tenant, type, key),
     UNIQUE (tenant, type, wire_id)
@@ -148,6 +149,8 @@ CREATE TABLE changes (
     PRIMARY KEY (tenant, id)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX changes_by_seq ON changes (tenant, seq) WHERE seq IS NOT NULL;
+-- PostgreSQL alone has such rows: the dispatcher numbers them in the order of commit.
+CREATE INDEX changes_unnumbered ON changes (tenant, id) WHERE seq IS NULL;
 CREATE INDEX changes_by_key ON changes (tenant, key, seq);
 
 CREATE TABLE targets (
@@ -168,6 +171,7 @@ CREATE TABLE targets (
     dispatched_seq BIGINT NOT NULL,
     not_before BIGINT,
     failures INTEGER NOT NULL,
+    backlog TEXT,
     PRIMARY KEY (tenant, id),
     UNIQUE (tenant, name)
 );

@@ -116,6 +116,9 @@ pub struct Attribute {
     /// Provost: accepted and type-checked, then forgotten; no filter may name it (`password`).
     #[serde(default, skip_serializing)]
     pub discarded: bool,
+    /// Provost: what a create sets when the client says nothing; a replace that says nothing keeps what is there.
+    #[serde(default, skip_serializing)]
+    pub default: Option<serde_json::Value>,
     /// Provost: the attribute is a view of edges, through the relationship of this name.
     #[serde(default, skip_serializing)]
     pub relationship: Option<String>,

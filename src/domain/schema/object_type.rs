@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::attribute::{Attribute, Returned, Uniqueness};
+use super::attribute::{Attribute, Uniqueness};
 use super::path::{AttrPath, Home};
 use super::relationship::Relationship;
 
@@ -35,6 +35,8 @@ pub enum IdmForm {
     Element,
     /// `active` / `inactive` over a boolean.
     Status,
+    /// Text, or an object kept as its JSON text (`condition`).
+    Source,
     /// Accepted, type-checked, discarded.
     Discarded,
 }
@@ -111,10 +113,5 @@ impl ObjectType {
     /// Paths whose values are unique.
     pub fn unique(&self) -> impl Iterator<Item = (AttrPath, &Attribute)> {
         self.paths().filter(|(_, a)| a.uniqueness != Uniqueness::None)
-    }
-
-    /// Whether some attribute is shown only when it is named.
-    pub fn has_requested(&self) -> bool {
-        self.paths().any(|(_, a)| a.returned == Returned::Request)
     }
 }

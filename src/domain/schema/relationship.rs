@@ -76,7 +76,7 @@ const fn yes() -> bool {
 }
 
 /// Longest chain of an acyclic relation.
-pub const MAX_DEPTH: usize = 16;
+pub const MAX_DEPTH: i32 = 16;
 
 /// Name of the relation that gives roles.
 pub const GRANT: &str = "grant";

@@ -1,0 +1,169 @@
+//! Every key of the configuration: name, type, default, short environment name and documentation, once.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::ConfigError;
+use crate::config::layer::Setting;
+use crate::config::value::{AdminToken, ByteSize, DatabaseUrl, HostPort, LogFormat, PublicUrl};
+use crate::domain::secret::Secret;
+
+/// One key. Its environment form is `PROVOST_SECTION__NAME`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The section, a table of the file.
+    pub section: &'static str,
+    /// The name in its section.
+    pub name: &'static str,
+    /// The value when nothing gives one; empty text is none.
+    pub default: &'static str,
+    /// A shorter environment name, or empty text.
+    pub short: &'static str,
+    /// What it means.
+    pub about: &'static str,
+}
+
+impl Key {
+    /// `section.name`.
+    pub fn path(&self) -> String {
+        format!("{}.{}", self.section, self.name)
+    }
+
+    /// `PROVOST_SECTION__NAME`.
+    pub fn environment(&self) -> String {
+        format!("PROVOST_{}__{}", self.section.to_ascii_uppercase(), self.name.to_ascii_uppercase())
+    }
+}
+
+macro_rules! sections {
+    ($( $(#[doc = $what:literal])+ $section:ident: $Section:ident {
+        $( $(#[doc = $about:literal])+ $name:ident: $type:ty = $default:literal $(, $short:literal)?; )+
+    } )+) => {
+        $(
+            $(#[doc = $what])+
+            #[derive(Debug, Clone)]
+            pub struct $Section { $( $(#[doc = $about])+ pub $name: $type, )+ }
+        )+
+
+        /// All of it, each value of its type and checked.
+        #[derive(Debug, Clone)]
+        pub struct Config {
+            $( $(#[doc = $what])+ pub $section: $Section, )+
+            /// Each key with the text of its value, secrets hidden, and its origin.
+            pub settings: Vec<Setting>,
+        }
+
+        /// Every key, in the order of the file.
+        pub static KEYS: &[Key] = &[$($( Key {
+            section: stringify!($section),
+            name: stringify!($name),
+            default: $default,
+            short: concat!($($short)?),
+            about: concat!($($about, "\n"),+),
+        }, )+)+];
+
+        impl Config {
+            /// Types the settings, which stand in the order of [`KEYS`].
+            pub(super) fn from_settings(mut settings: Vec<Setting>) -> Result<Self, ConfigError> {
+                let mut rest = settings.iter_mut();
+                Ok(Self {
+                    $( $section: $Section { $( $name: Setting::take(rest.next())?, )+ }, )+
+                    settings,
+                })
+            }
+        }
+    };
+}
+
+sections! {
+    /// The HTTP server.
+    server: Server {
+        /// Address and port to listen on. Port 0 takes a free one.
+        listen: HostPort = "127.0.0.1:8080", "PROVOST_LISTEN";
+        /// How clients reach this server: base of `Location` and `meta.location`. Without it, http:// and the address bound.
+        public_url: Option<PublicUrl> = "", "PROVOST_PUBLIC_URL";
+        /// Threads that serve requests. Without it, one for each core.
+        workers: Option<usize> = "";
+        /// How long an idle connection is kept.
+        keep_alive: Duration = "75s";
+        /// How long a client may take to send the head of a request.
+        head_timeout: Duration = "10s";
+        /// How long requests in flight may take after a stop is asked for; the process is gone within 10 seconds.
+        stop_timeout: Duration = "8s";
+    }
+    /// Where the data is: a folder with SQLite, or PostgreSQL. Of the two, the one given in the higher layer counts.
+    store: Store {
+        /// The data folder, with the SQLite database and the master key. One process at a time may use it.
+        data: PathBuf = "./provost-data", "PROVOST_DATA";
+        /// A PostgreSQL database, as postgres://user:password@host:port/name.
+        database_url: Option<DatabaseUrl> = "", "PROVOST_DATABASE_URL";
+        /// SQLite: connections for reads that may take long; each thread that serves has one more for look-ups.
+        readers: u32 = "4";
+        /// SQLite: page cache of each reader; the writer has four times as much.
+        cache: ByteSize = "2MiB";
+        /// SQLite: most writes that share one commit.
+        batch_jobs: usize = "100";
+        /// SQLite: longest time for which a commit waits for further writes.
+        batch_time: Duration = "5ms";
+        /// Writes that may wait, on PostgreSQL with those that run; one more is answered with 503.
+        queue: usize = "4096";
+        /// PostgreSQL: connections.
+        connections: u32 = "16";
+        /// How long a request may wait for a connection before it is answered with 503.
+        acquire_timeout: Duration = "5s";
+        /// PostgreSQL: how long a new connection may take to open; whole seconds.
+        connect_timeout: Duration = "5s";
+        /// PostgreSQL: how long one statement may run.
+        statement_timeout: Duration = "30s";
+        /// PostgreSQL: how often a transaction that lost to a concurrent one is run again.
+        retries: u32 = "12";
+    }
+    /// What a caller may ask for at most.
+    limits: Limits {
+        /// Bytes of a request's body.
+        body: ByteSize = "8MiB";
+        /// Depth of nested JSON.
+        depth: usize = "32";
+        /// Objects on a page when the caller names no number.
+        page_default: usize = "100";
+        /// Objects on a page.
+        page_max: usize = "1000";
+    }
+    /// Keeping the targets converged.
+    sync: Sync {
+        /// Whether this process works on targets. Off, it leaves them to others on the same database.
+        enabled: bool = "true";
+        /// How often due work is looked for when nothing announces it.
+        poll: Duration = "2s";
+        /// How long a lease on a target holds without being renewed. At least twice call_timeout.
+        lease_term: Duration = "30s";
+        /// How long a connection to a target may take to open.
+        connect_timeout: Duration = "3s";
+        /// How long one call to a target may take.
+        call_timeout: Duration = "10s";
+        /// Calls to one target at a time.
+        concurrency: usize = "4";
+        /// Delay before the second attempt; it doubles with each further one, with jitter.
+        backoff_first: Duration = "2s";
+        /// Longest delay between attempts.
+        backoff_longest: Duration = "1h";
+    }
+    /// Secrets. Better given by the environment than in the file.
+    secrets: Secrets {
+        /// The key that encrypts stored secrets: 32 bytes as 64 hex digits or base64. PostgreSQL needs it or master_key_file;
+        /// with a data folder one is made there.
+        master_key: Option<Secret> = "", "PROVOST_MASTER_KEY";
+        /// A file that holds the master key.
+        master_key_file: Option<PathBuf> = "", "PROVOST_MASTER_KEY_FILE";
+        /// The admin token of a database that is being created, at least 32 characters. Without it one is made and printed
+        /// once.
+        admin_token: Option<AdminToken> = "", "PROVOST_ADMIN_TOKEN";
+    }
+    /// Log lines, on standard error.
+    log: Log {
+        /// What is logged: off, error, warn, info, debug, trace, or by module, as in `info,provost::sync=debug`.
+        filter: String = "info", "PROVOST_LOG";
+        /// Form of the lines: text or json.
+        format: LogFormat = "text", "PROVOST_LOG_FORMAT";
+    }
+}

@@ -1,0 +1,34 @@
+//! Who is calling, in which dialect, and what the caller may do.
+
+use std::sync::Arc;
+
+use super::dialect::Dialect;
+use super::key::TenantId;
+use super::profile::Profile;
+use super::scope::{Action, Permission, Scopes};
+
+/// The caller of a use-case.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    /// The tenant that the token belongs to; every query carries it.
+    pub tenant: TenantId,
+    /// What stands in change rows: the token's id and name, never its text.
+    pub name: Arc<str>,
+    /// The upstream that the token stands for; `externalId` belongs to it.
+    pub source: Arc<str>,
+    /// What the client's dialect tolerates and wants back.
+    pub profile: &'static Profile,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// The dialect of this request.
+    pub dialect: Dialect,
+    /// The id of this request, as in the log and the `X-Request-Id` header.
+    pub request_id: Arc<str>,
+}
+
+impl Actor {
+    /// Whether the caller may do `action` in the dialect of this request.
+    pub fn may(&self, action: Action) -> bool {
+        self.scopes.allows(Permission::new(self.dialect, action))
+    }
+}

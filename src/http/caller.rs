@@ -1,0 +1,95 @@
+//! The caller, checked by its type: a handler that names no permission does not compile.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{FromRequest, HttpRequest, web};
+
+use super::failure::{self, Failure, Wire};
+use super::state::State;
+use crate::domain::actor::Actor;
+use crate::domain::error::{Fault, Kind};
+use crate::domain::scope::{Action, Permission};
+use crate::telemetry::request;
+
+/// What a handler demands of its caller.
+pub trait Demand: 'static {
+    /// The dialect, which also shapes the refusal.
+    type Wire: Wire;
+    /// The action.
+    const ACTION: Action;
+}
+
+/// A caller who may do what `D` demands.
+pub struct Caller<D> {
+    actor: Actor,
+    demand: PhantomData<D>,
+}
+
+impl<D> Deref for Caller<D> {
+    type Target = Actor;
+
+    fn deref(&self) -> &Actor {
+        &self.actor
+    }
+}
+
+impl<D: Demand> FromRequest for Caller<D> {
+    type Error = Failure<D::Wire>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Self::Error>>>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let req = req.clone();
+        Box::pin(async move {
+            let state = req.app_data::<web::Data<State>>().ok_or_else(|| Failure::new(Fault::of(Kind::Internal)))?;
+            let header = req.headers().get(AUTHORIZATION).and_then(|h| h.to_str().ok());
+            let principal = state.auth.authenticate(header).await?;
+            let permission = Permission::new(D::Wire::DIALECT, D::ACTION);
+            if !principal.scopes.allows(permission) {
+                let text = format!("this needs the scope '{}'", permission.scope().name());
+                return Err(Failure::new(Fault::new(Kind::Forbidden, text)));
+            }
+            let actor = Actor {
+                tenant: principal.tenant,
+                name: principal.name.clone(),
+                source: principal.source.clone(),
+                profile: principal.profile,
+                scopes: principal.scopes,
+                dialect: D::Wire::DIALECT,
+                request_id: request::current().map_or_else(|| "".into(), |id| id.as_str().into()),
+            };
+            Ok(Self { actor, demand: PhantomData })
+        })
+    }
+}
+
+macro_rules! demands {
+    ($($(#[$doc:meta])* $name:ident: $wire:ident, $action:ident;)*) => {$(
+        $(#[$doc])*
+        pub struct $name;
+
+        impl Demand for $name {
+            type Wire = failure::$wire;
+            const ACTION: Action = Action::$action;
+        }
+    )*};
+}
+
+demands! {
+    /// To view over SCIM.
+    ScimRead: Scim, Read;
+    /// To create, change and delete over SCIM; roles and grants ask for more.
+    ScimWrite: Scim, Write;
+    /// To view over IDM.
+    IdmRead: Idm, Read;
+    /// To create, change and delete over IDM; roles and grants ask for more.
+    IdmWrite: Idm, Write;
+    /// To configure a tenant.
+    AdminAll: Admin, Admin;
+    /// To create and remove tenants.
+    Operate: Admin, Operator;
+}

@@ -1,0 +1,91 @@
+//! The IDM REST form of managed objects and relationships (spec/idm.md, 7.2 on the wire).
+
+pub mod edge_filter;
+pub mod fields;
+pub mod query;
+pub mod reference;
+pub mod relationships;
+pub mod render;
+pub mod resources;
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, ETAG};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::{Map, Value};
+
+use super::etag::{self, Tags};
+use super::failure::{Failure, Idm};
+use super::path::segment;
+use super::state::State;
+use crate::domain::error::{Fault, Kind};
+use crate::domain::relation::Precondition;
+use crate::domain::schema::ObjectType;
+
+/// A handler's outcome.
+pub type Result<T> = std::result::Result<T, Failure<Idm>>;
+
+/// `_rev`: 16 hexadecimal digits.
+pub fn revision_text(rev: i64) -> String {
+    format!("{rev:016x}")
+}
+
+/// For addresses that nothing answers at.
+pub async fn unknown() -> Result<HttpResponse> {
+    Err(Fault::new(Kind::NotFound, "no such address").into())
+}
+
+/// The number in a `_rev`.
+fn revision(text: &str) -> Option<i64> {
+    let digits = text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    if digits { i64::from_str_radix(text, 16).ok() } else { None }
+}
+
+/// The object type of the collection in the path.
+fn kind(state: &web::Data<State>, req: &HttpRequest) -> Result<Arc<ObjectType>> {
+    let collection = format!("managed/{}", segment(req, "type")?);
+    let found = state.service.registry().by_collection(&collection).cloned();
+    Ok(found.ok_or_else(|| Fault::new(Kind::NotFound, "no such collection"))?)
+}
+
+/// The precondition of a PATCH, PUT or DELETE by `If-Match`; `*` means no check (spec/idm.md §1.1).
+fn precondition(req: &HttpRequest) -> Precondition {
+    match etag::precondition(req, revision) {
+        Precondition::Exists => Precondition::None,
+        other => other,
+    }
+}
+
+/// The precondition of a PUT: `If-Match`, or `If-None-Match: *`, not both (spec/idm.md §1.1).
+fn put_precondition(req: &HttpRequest) -> Result<Precondition> {
+    match (etag::if_match(req), etag::if_none_match(req)) {
+        (Some(_), Some(_)) => Err(Fault::of(Kind::PreconditionFailed).into()),
+        (Some(tags), None) => Ok(tags.revisions(revision)),
+        (None, Some(Tags::Any)) => Ok(Precondition::Absent),
+        (None, Some(Tags::Listed(_))) => Err(Fault::new(Kind::InvalidValue, "If-None-Match on PUT is '*' alone").into()),
+        (None, None) => Ok(Precondition::None),
+    }
+}
+
+// POST takes no preconditions (spec/idm.md §1.1).
+fn refuse_preconditions(req: &HttpRequest) -> Result<()> {
+    if etag::if_match(req).is_some() || etag::if_none_match(req).is_some() {
+        return Err(Fault::of(Kind::PreconditionFailed).into());
+    }
+    Ok(())
+}
+
+/// A JSON body that is never to be cached.
+fn json(status: StatusCode, body: &Value) -> HttpResponse {
+    HttpResponse::build(status).insert_header((CACHE_CONTROL, "no-cache")).content_type("application/json").body(body.to_string())
+}
+
+/// An object with its `_rev` as ETag.
+fn object(status: StatusCode, rev: i64, body: Map<String, Value>) -> HttpResponse {
+    let mut answer = json(status, &Value::Object(body));
+    if let Ok(tag) = format!("\"{}\"", revision_text(rev)).parse() {
+        answer.headers_mut().insert(ETAG, tag);
+    }
+    answer
+}

@@ -1,0 +1,265 @@
+//! `managed/{type}` and `managed/{type}/{id}` (spec/idm.md §1.1).
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ETAG, LOCATION};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::{Map, Value};
+
+use super::fields::Fields;
+use super::query::{Parameters, foreign_cookie};
+use super::relationships::envelope;
+use super::{
+    Result, json as answer, kind, object, precondition, put_precondition, reference, refuse_preconditions, render, revision,
+    revision_text,
+};
+use crate::domain::document::idm;
+use crate::domain::error::{Fault, Kind, excerpt};
+use crate::domain::filter::{self, Filter};
+use crate::domain::key::Key;
+use crate::domain::patch::idm::{self as patch, RelationshipOp};
+use crate::domain::relation::{RelationshipChange, RelationshipWrite};
+use crate::domain::resource::Resource;
+use crate::domain::schema::{ObjectType, Registry};
+use crate::http::body;
+use crate::http::caller::{Caller, IdmRead, IdmWrite};
+use crate::http::etag::{self, Tags};
+use crate::http::path::segment;
+use crate::http::state::State;
+use crate::service::list::{Query, Start};
+use crate::service::load::Needs;
+use crate::service::objects::{Address, Change, Draft};
+
+/// `GET managed/{type}`: a query.
+pub async fn query(state: web::Data<State>, req: HttpRequest, caller: Caller<IdmRead>) -> Result<HttpResponse> {
+    let kind = kind(&state, &req)?;
+    let wish = Parameters::read(&req)?;
+    let (text, ids_only) = match (&wish.filter, wish.query_id.as_deref()) {
+        (Some(text), _) => (text.as_str(), false),
+        (None, Some("query-all-ids")) => ("true", true),
+        (None, Some("query-all")) => ("true", false),
+        (None, Some(other)) => {
+            return Err(Fault::new(Kind::InvalidValue, format!("there is no query '{}'", excerpt(other))).into());
+        }
+        (None, None) => return Err(Fault::new(Kind::InvalidValue, "a query of a collection needs _queryFilter").into()),
+    };
+    let expression = filter::idm::parse(text)?;
+    let filter = match filter::resolve(&expression, &kind, filter::Dialect::Idm)? {
+        Filter::Const(true) => None,
+        filter => Some(filter),
+    };
+    let reads = filter.as_ref().map(Filter::attributes).unwrap_or_default();
+    let filter_needs =
+        Needs::scim(&kind, |name| reads.iter().any(|path| kind.attribute(*path).relationship.as_deref() == Some(name)));
+    let fields = if ids_only { Fields::parse(&kind, Some("_id")) } else { Fields::parse(&kind, wish.fields.as_deref()) };
+    let start = match &wish.cookie {
+        Some(cookie) => Start::After(Key::parse(cookie).ok_or_else(foreign_cookie)?),
+        None => Start::Offset(wish.offset.unwrap_or(0)),
+    };
+    let query = Query {
+        needs: render::needs(&kind, &fields),
+        filter,
+        filter_needs,
+        start,
+        count: wish.page_size.unwrap_or(usize::MAX - 1),
+        total: wish.total,
+        kind,
+    };
+    let page = state.service.list(&caller, query).await?;
+    let cookie = page.resources.last().filter(|_| page.more).map(|r| r.key.to_string());
+    let mut result = Vec::with_capacity(page.resources.len());
+    for resource in &page.resources {
+        result.push(Value::Object(render::object(&state, &caller, &fields, resource).await?));
+    }
+    Ok(answer(StatusCode::OK, &envelope(result, cookie, page.total)))
+}
+
+/// `POST managed/{type}`: create.
+pub async fn create(
+    state: web::Data<State>,
+    req: HttpRequest,
+    caller: Caller<IdmWrite>,
+    payload: web::Payload,
+) -> Result<HttpResponse> {
+    refuse_preconditions(&req)?;
+    let kind = kind(&state, &req)?;
+    let wish = Parameters::read(&req)?;
+    match wish.action.as_deref() {
+        None | Some("create") => {}
+        Some(other) => {
+            return Err(Fault::new(Kind::NotImplemented, format!("action '{}' is not offered here", excerpt(other))).into());
+        }
+    }
+    let body = body::json(&req, payload, state.limits).await?;
+    let id = match body.get("_id") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(id)) => Some(id.clone()),
+        Some(_) => return Err(Fault::new(Kind::InvalidValue, "'_id' must be a string").into()),
+    };
+    let draft = fresh(state.service.registry(), &kind, body)?;
+    let fields = Fields::parse(&kind, wish.fields.as_deref());
+    let made = state.service.create(&caller, kind.clone(), id, draft, render::needs(&kind, &fields)).await?;
+    created(&state, &caller, &fields, &made).await
+}
+
+/// `GET managed/{type}/{id}`.
+pub async fn get(state: web::Data<State>, req: HttpRequest, caller: Caller<IdmRead>) -> Result<HttpResponse> {
+    if etag::if_match(&req).is_some() || etag::if_none_match(&req) == Some(Tags::Any) {
+        return Err(Fault::of(Kind::PreconditionFailed).into());
+    }
+    let kind = kind(&state, &req)?;
+    let fields = Fields::parse(&kind, Parameters::read(&req)?.fields.as_deref());
+    let needs = render::needs(&kind, &fields);
+    // What shows roles or groups may change without the revision, so it is never 304.
+    let versioned = needs == Needs::nothing();
+    let found = state.service.get(&caller, kind, segment(&req, "id")?, needs).await?;
+    if let Some(Tags::Listed(tags)) = etag::if_none_match(&req)
+        && versioned
+        && tags.iter().any(|t| revision(t) == Some(found.rev))
+    {
+        let tag = format!("\"{}\"", revision_text(found.rev));
+        return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
+    }
+    let body = render::object(&state, &caller, &fields, &found).await?;
+    Ok(object(StatusCode::OK, found.rev, body))
+}
+
+/// `PUT managed/{type}/{id}`: create, replace, or either.
+pub async fn put(
+    state: web::Data<State>,
+    req: HttpRequest,
+    caller: Caller<IdmWrite>,
+    payload: web::Payload,
+) -> Result<HttpResponse> {
+    let precondition = put_precondition(&req)?;
+    let kind = kind(&state, &req)?;
+    let wish = Parameters::read(&req)?;
+    let body = body::json(&req, payload, state.limits).await?;
+    let draft = fresh(state.service.registry(), &kind, body.clone())?;
+    let (of, registry) = (kind.clone(), state.service.registry().clone());
+    let change: Change = Arc::new(move |now: &Resource| {
+        let parsed = idm::replace(&of, &now.doc, body.clone())?;
+        let relationships = replaced(&registry, &of, parsed.relationships)?;
+        Ok(Draft { doc: parsed.doc, external_id: now.external_id.clone(), relationships })
+    });
+    let fields = Fields::parse(&kind, wish.fields.as_deref());
+    let needs = render::needs(&kind, &fields);
+    let address = Address { kind, wire_id: segment(&req, "id")?, precondition };
+    let written = state.service.upsert(&caller, address, draft, change, Needs::nothing(), needs).await?;
+    if written.created {
+        return created(&state, &caller, &fields, &written.resource).await;
+    }
+    let body = render::object(&state, &caller, &fields, &written.resource).await?;
+    Ok(object(StatusCode::OK, written.resource.rev, body))
+}
+
+/// `PATCH managed/{type}/{id}`, and `POST managed/{type}/{id}?_action=patch`.
+pub async fn modify(
+    state: web::Data<State>,
+    req: HttpRequest,
+    caller: Caller<IdmWrite>,
+    payload: web::Payload,
+) -> Result<HttpResponse> {
+    let wish = Parameters::read(&req)?;
+    if req.method() == actix_web::http::Method::POST {
+        refuse_preconditions(&req)?;
+        if wish.action.as_deref() != Some("patch") {
+            let text = format!("action '{}' is not offered here", excerpt(wish.action.as_deref().unwrap_or_default()));
+            return Err(Fault::new(Kind::NotImplemented, text).into());
+        }
+    }
+    if etag::if_none_match(&req).is_some() {
+        return Err(Fault::of(Kind::PreconditionFailed).into());
+    }
+    let kind = kind(&state, &req)?;
+    let operations = patch::parse(body::json(&req, payload, state.limits).await?)?;
+    let (of, registry) = (kind.clone(), state.service.registry().clone());
+    let change: Change = Arc::new(move |now: &Resource| {
+        let mut doc = now.doc.clone();
+        let writes = patch::apply(&of, &mut doc, operations.clone())?;
+        let relationships = writes.into_iter().map(|w| patched(&registry, &of, w)).collect::<std::result::Result<_, _>>()?;
+        Ok(Draft { doc, external_id: now.external_id.clone(), relationships })
+    });
+    let fields = Fields::parse(&kind, wish.fields.as_deref());
+    let needs = render::needs(&kind, &fields);
+    let address = Address { kind, wire_id: segment(&req, "id")?, precondition: precondition(&req) };
+    let written = state.service.update(&caller, address, change, Needs::nothing(), needs).await?;
+    let body = render::object(&state, &caller, &fields, &written).await?;
+    Ok(object(StatusCode::OK, written.rev, body))
+}
+
+/// `DELETE managed/{type}/{id}`: answers what it was.
+pub async fn delete(state: web::Data<State>, req: HttpRequest, caller: Caller<IdmWrite>) -> Result<HttpResponse> {
+    let kind = kind(&state, &req)?;
+    let fields = Fields { defaults: true, ..Fields::default() };
+    let address = Address { kind, wire_id: segment(&req, "id")?, precondition: precondition(&req) };
+    let gone = state.service.delete(&caller, address).await?;
+    let body = render::object(&state, &caller, &fields, &gone).await?;
+    Ok(object(StatusCode::OK, gone.rev, body))
+}
+
+async fn created(state: &State, caller: &Caller<IdmWrite>, fields: &Fields, made: &Resource) -> Result<HttpResponse> {
+    let body: Map<String, Value> = render::object(state, caller, fields, made).await?;
+    let mut answer = object(StatusCode::CREATED, made.rev, body);
+    let address = format!("{}/openidm/{}", state.public_url, reference::path(&made.kind, &made.wire_id));
+    if let Ok(address) = address.parse() {
+        answer.headers_mut().insert(LOCATION, address);
+    }
+    Ok(answer)
+}
+
+fn fresh(registry: &Registry, kind: &ObjectType, body: Value) -> std::result::Result<Draft, Fault> {
+    let parsed = idm::create(kind, body)?;
+    let relationships = replaced(registry, kind, parsed.relationships)?;
+    Ok(Draft { doc: parsed.doc, external_id: None, relationships })
+}
+
+fn replaced(
+    registry: &Registry,
+    kind: &ObjectType,
+    given: Vec<(String, Value)>,
+) -> std::result::Result<Vec<RelationshipWrite>, Fault> {
+    let write = |(property, value): (String, Value)| {
+        let change = RelationshipChange::Replace(references(registry, kind, &property, &value)?);
+        Ok(RelationshipWrite { property, change })
+    };
+    given.into_iter().map(write).collect()
+}
+
+fn patched(registry: &Registry, kind: &ObjectType, op: RelationshipOp) -> std::result::Result<RelationshipWrite, Fault> {
+    use patch::RelationshipChange as Asked;
+    let read = |value: &Value| references(registry, kind, &op.property, value);
+    let change = match &op.change {
+        Asked::Add(value) => RelationshipChange::Add(read(value)?),
+        Asked::Replace(value) => RelationshipChange::Replace(read(value)?),
+        Asked::Remove(Some(value)) => RelationshipChange::Remove(read(value)?),
+        Asked::Remove(None) => RelationshipChange::Clear,
+    };
+    Ok(RelationshipWrite { property: op.property, change })
+}
+
+/// The references in a property's value: a list, one, or none.
+fn references(
+    registry: &Registry,
+    kind: &ObjectType,
+    property: &str,
+    value: &Value,
+) -> std::result::Result<Vec<crate::domain::relation::Reference>, Fault> {
+    let missing = || Fault::new(Kind::InvalidValue, format!("unknown property '{}'", excerpt(property)));
+    let relationship = kind.relationship(property).ok_or_else(missing)?;
+    match value {
+        Value::Null => Ok(Vec::new()),
+        Value::Array(list) if relationship.many => {
+            let read: Vec<_> =
+                list.iter().map(|v| reference::read(registry, relationship, v)).collect::<std::result::Result<_, _>>()?;
+            if reference::repeat(&read) {
+                let text = "Duplicate relationship specified in relationship collection.";
+                return Err(Fault::new(Kind::PreconditionFailed, text));
+            }
+            Ok(read)
+        }
+        Value::Array(_) => Err(Fault::new(Kind::InvalidValue, format!("'{property}' is one reference, not a list"))),
+        one => Ok(vec![reference::read(registry, relationship, one)?]),
+    }
+}

@@ -1,0 +1,46 @@
+//! Around every request: an id on each log line and in the answer, a count, a line when something went wrong.
+
+use std::time::Instant;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, web};
+
+use super::state::State;
+use crate::runtime::random;
+use crate::telemetry::request::{RequestId, with_id};
+
+const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Runs the rest under the request's id: the client's, if it is one, else a new one.
+///
+/// # Errors
+/// Those of the handlers; they are answers already.
+pub async fn with_request_id(
+    req: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let given = req.headers().get(&HEADER).and_then(|v| v.to_str().ok()).and_then(RequestId::parse);
+    let id = given.unwrap_or_else(|| RequestId::from_uuid(random::key()));
+    with_id(id.clone(), async move {
+        let began = Instant::now();
+        let method = req.method().clone();
+        let state = req.app_data::<web::Data<State>>().cloned();
+        let mut answer = next.call(req).await?;
+        if let Some(state) = state {
+            state.metrics.request(method.as_str(), answer.status().as_u16(), began.elapsed());
+            // What was written may concern targets.
+            if !method.is_safe() && answer.status().is_success() {
+                state.sync.wake();
+            }
+        }
+        if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+            answer.headers_mut().insert(HEADER, value);
+        }
+        log::debug!(method = method.as_str(), path = answer.request().path(), status = answer.status().as_u16(); "request");
+        Ok(answer)
+    })
+    .await
+}

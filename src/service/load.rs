@@ -1,0 +1,264 @@
+//! From rows to [`Resource`]s, with just the relationships that are needed; always for many at once.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::effective::{self, Memberships};
+use super::{Context, Result, ServiceError};
+use crate::domain::key::{Key, ObjectRef};
+use crate::domain::resource::{Edge, Related, Resource};
+use crate::domain::schema::relationship::GRANT;
+use crate::domain::schema::{Backing, ObjectType, Relationship, Side};
+use crate::store::edges::EdgeRow;
+use crate::store::objects::ObjectRow;
+use crate::store::{Conn, edges, objects, unresolved};
+
+/// The relationship property that shows memberships.
+const GROUPS: &str = "groups";
+
+/// Which relationship properties to load.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Needs {
+    // Each with the most edges that are loaded for it; a property that has more is left out.
+    properties: BTreeMap<String, usize>,
+    effective_roles: bool,
+}
+
+impl Needs {
+    /// Nothing but the object itself.
+    pub fn nothing() -> Self {
+        Self::default()
+    }
+
+    /// What the SCIM attributes of `kind` show, as far as `wanted` says so of the relationship property.
+    pub fn scim(kind: &ObjectType, wanted: impl Fn(&str) -> bool) -> Self {
+        let mut needs = Self::default();
+        for name in kind.paths().filter_map(|(_, a)| a.relationship.as_deref()).filter(|n| wanted(n)) {
+            match kind.relationship(name) {
+                Some(r) if r.backing == Backing::Grant && r.side == Side::From => needs.effective_roles = true,
+                _ => _ = needs.properties.insert(name.to_owned(), usize::MAX),
+            }
+        }
+        needs
+    }
+
+    /// Adds the edges of a relationship property.
+    #[must_use]
+    pub fn and(mut self, property: &str) -> Self {
+        self.properties.insert(property.to_owned(), usize::MAX);
+        self
+    }
+
+    /// Leaves a property out of the resource when it has more than `limit` edges. For single objects.
+    #[must_use]
+    pub fn at_most(mut self, property: &str, limit: usize) -> Self {
+        if let Some(most) = self.properties.get_mut(property) {
+            *most = limit;
+        }
+        self
+    }
+
+    /// Adds the roles in effect.
+    #[must_use]
+    pub fn and_effective_roles(mut self) -> Self {
+        self.effective_roles = true;
+        self
+    }
+
+    /// All that `other` needs too.
+    #[must_use]
+    pub fn union(mut self, other: Self) -> Self {
+        self.properties.extend(other.properties);
+        self.effective_roles |= other.effective_roles;
+        self
+    }
+}
+
+/// What stands for an object in a reference to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Label {
+    pub(crate) kind: Arc<ObjectType>,
+    pub(crate) wire_id: String,
+    pub(crate) name: Option<String>,
+}
+
+impl Label {
+    // Without an edge it is reached through others only.
+    fn related(&self, key: Key, edge: Option<Edge>) -> Related {
+        let indirect = edge.is_none();
+        Related { edge, kind: self.kind.clone(), key, wire_id: self.wire_id.clone(), label: self.name.clone(), indirect }
+    }
+}
+
+/// The document of a row.
+pub(crate) fn document(row: &ObjectRow) -> Result<Map<String, Value>> {
+    serde_json::from_str(&row.doc).map_err(|e| ServiceError::Damaged(format!("document of {} {}: {e}", row.kind, row.key)))
+}
+
+/// `externalId` of a row as `source` knows it.
+pub(crate) fn external_id(row: &ObjectRow, source: &str) -> Option<String> {
+    let all: HashMap<String, String> = serde_json::from_str(row.external_ids.as_deref()?).ok()?;
+    all.get(source).cloned()
+}
+
+impl Context {
+    /// One resource.
+    pub(crate) fn resource(&self, conn: &mut Conn, kind: &Arc<ObjectType>, row: ObjectRow, needs: &Needs) -> Result<Resource> {
+        let mut all = self.resources(conn, kind, vec![row], needs)?;
+        all.pop().ok_or_else(|| ServiceError::Damaged("a row without a resource".into()))
+    }
+
+    /// Resources of one type, in the order of their rows.
+    pub(crate) fn resources(
+        &self,
+        conn: &mut Conn,
+        kind: &Arc<ObjectType>,
+        rows: Vec<ObjectRow>,
+        needs: &Needs,
+    ) -> Result<Vec<Resource>> {
+        let keys: Vec<Key> = rows.iter().map(|r| r.key).collect();
+        let mut out = rows.into_iter().map(|row| self.bare(kind, row)).collect::<Result<Vec<_>>>()?;
+        // Groups and roles both start from the memberships.
+        let memberships = if needs.effective_roles || needs.properties.contains_key(GROUPS) {
+            Memberships::load(self, conn, kind, &keys)?
+        } else {
+            Memberships::default()
+        };
+        for (name, most) in &needs.properties {
+            let Some(relationship) = kind.relationship(name) else { continue };
+            if let [one] = keys[..]
+                && *most < usize::MAX
+                && self.exceeds(conn, relationship, one, *most)?
+            {
+                continue;
+            }
+            let mut related = if name == GROUPS {
+                self.groups(conn, relationship, &memberships)?
+            } else {
+                self.related(conn, relationship, &keys)?
+            };
+            for resource in &mut out {
+                resource.related.insert(name.clone(), related.remove(&resource.key).unwrap_or_default());
+            }
+        }
+        if needs.effective_roles {
+            let mut roles = effective::roles_through(self, conn, &keys, &memberships)?;
+            let mut loose: HashMap<Key, Vec<Value>> = HashMap::new();
+            for row in unresolved::of_many(conn, self.actor.tenant, &keys)?.into_iter().filter(|r| r.relation == GRANT) {
+                loose.entry(row.key).or_default().extend(serde_json::from_str::<Value>(&row.element).ok());
+            }
+            for resource in &mut out {
+                resource.effective_roles = Some(roles.remove(&resource.key).unwrap_or_default());
+                resource.unresolved_roles = loose.remove(&resource.key).unwrap_or_default();
+            }
+        }
+        Ok(out)
+    }
+
+    fn bare(&self, kind: &Arc<ObjectType>, row: ObjectRow) -> Result<Resource> {
+        Ok(Resource {
+            kind: kind.clone(),
+            key: row.key,
+            rev: row.rev,
+            created: row.created,
+            modified: row.modified,
+            external_id: external_id(&row, &self.actor.source),
+            doc: document(&row)?,
+            wire_id: row.wire_id,
+            related: BTreeMap::new(),
+            effective_roles: None,
+            unresolved_roles: Vec::new(),
+        })
+    }
+
+    fn exceeds(&self, conn: &mut Conn, relationship: &Relationship, key: Key, most: usize) -> Result<bool> {
+        let reach = limit(most + 1);
+        let rows = edges::of(conn, self.actor.tenant, &relationship.relation, relationship.side, key, None, reach)?;
+        Ok(rows.len() > most)
+    }
+
+    /// What stands at the other end of a relationship, for each of `keys`.
+    pub(crate) fn related(
+        &self,
+        conn: &mut Conn,
+        relationship: &Relationship,
+        keys: &[Key],
+    ) -> Result<HashMap<Key, Vec<Related>>> {
+        let rows = edges::of_many(conn, self.actor.tenant, &relationship.relation, relationship.side, keys)?;
+        self.ends(conn, relationship.side, &rows)
+    }
+
+    fn ends(&self, conn: &mut Conn, side: Side, rows: &[EdgeRow]) -> Result<HashMap<Key, Vec<Related>>> {
+        let labels = self.labels(conn, rows.iter().map(|row| far_end(row, side)))?;
+        let mut out: HashMap<Key, Vec<Related>> = HashMap::new();
+        for row in rows {
+            let (near, far) = if side == Side::From { (row.from_key, row.to_key) } else { (row.to_key, row.from_key) };
+            let Some(label) = labels.get(&far) else { continue };
+            out.entry(near).or_default().push(label.related(far, Some(edge(row)?)));
+        }
+        Ok(out)
+    }
+
+    // A user's `groups` names those reached through other groups too (RFC 7643 §4.1.2).
+    fn groups(
+        &self,
+        conn: &mut Conn,
+        relationship: &Relationship,
+        memberships: &Memberships,
+    ) -> Result<HashMap<Key, Vec<Related>>> {
+        let mut out = self.ends(conn, relationship.side, &memberships.direct)?;
+        let above: BTreeSet<Key> = memberships.above.values().flatten().copied().collect();
+        if above.is_empty() {
+            return Ok(out);
+        }
+        let labels = self.labels(conn, above.iter().map(|key| ("group".to_owned(), *key)))?;
+        for list in out.values_mut() {
+            let direct: BTreeSet<Key> = list.iter().map(|r| r.key).collect();
+            let reached = direct.iter().filter_map(|group| memberships.above.get(group)).flatten().copied();
+            let indirect: BTreeSet<Key> = reached.filter(|key| !direct.contains(key)).collect();
+            list.extend(indirect.into_iter().filter_map(|key| Some(labels.get(&key)?.related(key, None))));
+        }
+        Ok(out)
+    }
+
+    /// Wire id and name of objects of any types.
+    pub(crate) fn labels(&self, conn: &mut Conn, ends: impl Iterator<Item = (String, Key)>) -> Result<HashMap<Key, Label>> {
+        let of: BTreeSet<ObjectRef> = ends.map(|(kind, key)| ObjectRef { kind, key }).collect();
+        let of: Vec<ObjectRef> = of.into_iter().collect();
+        let mut out = HashMap::with_capacity(of.len());
+        for (key, row) in objects::labels(conn, self.actor.tenant, &of)? {
+            out.insert(key, Label { kind: self.kind(&row.kind)?, wire_id: row.wire_id, name: row.label });
+        }
+        Ok(out)
+    }
+
+    /// The object type of this name.
+    pub(crate) fn kind(&self, name: &str) -> Result<Arc<ObjectType>> {
+        let found = self.service.registry().by_name(name).cloned();
+        found.ok_or_else(|| ServiceError::Damaged(format!("a row of an unknown type '{name}'")))
+    }
+}
+
+/// A count as the store takes it.
+pub(crate) fn limit(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Type and key at the far end of an edge, seen from `side`.
+pub(crate) fn far_end(row: &EdgeRow, side: Side) -> (String, Key) {
+    match side {
+        Side::From => (row.to_type.clone(), row.to_key),
+        Side::To => (row.from_type.clone(), row.from_key),
+    }
+}
+
+/// What an edge row says.
+pub(crate) fn edge(row: &EdgeRow) -> Result<Edge> {
+    let properties = match &row.properties {
+        Some(text) => serde_json::from_str(text).map_err(|e| ServiceError::Damaged(format!("edge {}: {e}", row.id)))?,
+        None => Map::new(),
+    };
+    Ok(Edge { id: row.id, rev: row.rev, variant: row.variant.clone(), properties })
+}

@@ -1,0 +1,278 @@
+//! Create, read, update and delete objects of any type, in any dialect.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::load::{Needs, document};
+use super::save::Content;
+use super::{Context, Result, Service};
+use crate::domain::actor::Actor;
+use crate::domain::error::{Fault, Kind};
+use crate::domain::key::Key;
+use crate::domain::relation::{Precondition, RelationshipWrite};
+use crate::domain::resource::Resource;
+use crate::domain::schema::relationship::{GRANT, MEMBERSHIP};
+use crate::domain::schema::{ObjectType, Side};
+use crate::domain::scope::Action;
+use crate::runtime::random;
+use crate::store::objects::ObjectRow;
+use crate::store::{Conn, changes, conditions, edges, objects, unresolved};
+
+/// Longest wire id a client may choose, in bytes.
+const MAX_WIRE_ID: usize = 255;
+
+/// What an object shall be after a write.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The canonical document.
+    pub doc: Map<String, Value>,
+    /// `externalId` for the caller's source.
+    pub external_id: Option<String>,
+    /// What becomes of its relationships, in order.
+    pub relationships: Vec<RelationshipWrite>,
+}
+
+/// Works out what an object shall be from what it is; it may run more than once.
+pub type Change = Arc<dyn Fn(&Resource) -> std::result::Result<Draft, Fault> + Send + Sync>;
+
+/// Which object is written, and what its state must be.
+#[derive(Debug, Clone)]
+pub struct Address {
+    /// Its type.
+    pub kind: Arc<ObjectType>,
+    /// Its wire id.
+    pub wire_id: String,
+    /// What the client demands of its revision.
+    pub precondition: Precondition,
+}
+
+/// An object after a write.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// The object.
+    pub resource: Resource,
+    /// Whether it was made by this write.
+    pub created: bool,
+}
+
+impl Service {
+    /// Makes an object. Without `wire_id` the key is the id.
+    ///
+    /// # Errors
+    /// Uniqueness, references (by profile), permissions; [`Kind::PreconditionFailed`] when `wire_id` is in use.
+    pub async fn create(
+        &self,
+        actor: &Actor,
+        kind: Arc<ObjectType>,
+        wire_id: Option<String>,
+        draft: Draft,
+        needs: Needs,
+    ) -> Result<Resource> {
+        let ctx = self.context(actor);
+        let key = Key::new(random::key());
+        self.store().write(actor.tenant, move |tx| ctx.create(tx, &kind, key, wire_id.as_deref(), &draft, &needs)).await
+    }
+
+    /// Reads an object.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`].
+    pub async fn get(&self, actor: &Actor, kind: Arc<ObjectType>, wire_id: String, needs: Needs) -> Result<Resource> {
+        let ctx = self.context(actor);
+        self.store()
+            .read_short(move |conn| {
+                let row = ctx.find(conn, &kind, &wire_id)?;
+                ctx.resource(conn, &kind, row, &needs)
+            })
+            .await
+    }
+
+    /// Changes an object: PUT and PATCH of every dialect. A change that changes nothing moves no revision. `seen` is what
+    /// `change` is shown, `needs` what the answer holds.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`], [`Kind::PreconditionFailed`], and whatever `change` or the rules of the type refuse.
+    pub async fn update(&self, actor: &Actor, address: Address, change: Change, seen: Needs, needs: Needs) -> Result<Resource> {
+        let ctx = self.context(actor);
+        self.store()
+            .write(actor.tenant, move |tx| {
+                let row = ctx.find(tx, &address.kind, &address.wire_id)?;
+                ctx.update(tx, &address, row, &change, &seen, &needs)
+            })
+            .await
+    }
+
+    /// Changes the object if there is one, else makes it with that wire id (IDM `PUT`, spec/idm.md §1.1).
+    ///
+    /// # Errors
+    /// As [`Service::create`] and [`Service::update`]; [`Kind::NotFound`] when the precondition demands an object.
+    pub async fn upsert(
+        &self,
+        actor: &Actor,
+        address: Address,
+        fresh: Draft,
+        change: Change,
+        seen: Needs,
+        needs: Needs,
+    ) -> Result<Written> {
+        let ctx = self.context(actor);
+        let key = Key::new(random::key());
+        self.store()
+            .write(actor.tenant, move |tx| {
+                let found = objects::get_by_wire_id(tx, ctx.actor.tenant, &address.kind.name, &address.wire_id)?;
+                match (found, &address.precondition) {
+                    (Some(_), Precondition::Absent) => {
+                        Err(Fault::new(Kind::PreconditionFailed, "an object with this id exists").into())
+                    }
+                    (Some(row), _) => {
+                        let resource = ctx.update(tx, &address, row, &change, &seen, &needs)?;
+                        Ok(Written { resource, created: false })
+                    }
+                    (None, Precondition::Exists | Precondition::Revision(_)) => Err(not_found(&address.kind).into()),
+                    (None, _) => {
+                        let resource = ctx.create(tx, &address.kind, key, Some(&address.wire_id), &fresh, &needs)?;
+                        Ok(Written { resource, created: true })
+                    }
+                }
+            })
+            .await
+    }
+
+    /// Deletes an object for good, with its edges; the answer is what it was.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`], [`Kind::PreconditionFailed`], [`Kind::Conflict`] for a role that is held.
+    pub async fn delete(&self, actor: &Actor, address: Address) -> Result<Resource> {
+        let ctx = self.context(actor);
+        self.store().write(actor.tenant, move |tx| ctx.delete(tx, &address)).await
+    }
+}
+
+/// No such object of this type; another tenant's looks the same.
+pub(crate) fn not_found(kind: &ObjectType) -> Fault {
+    Fault::new(Kind::NotFound, format!("no such {}", kind.name))
+}
+
+impl Context {
+    /// The row of an object by its wire id.
+    pub(crate) fn find(&self, conn: &mut Conn, kind: &ObjectType, wire_id: &str) -> Result<ObjectRow> {
+        objects::get_by_wire_id(conn, self.actor.tenant, &kind.name, wire_id)?.ok_or_else(|| not_found(kind).into())
+    }
+
+    /// Refuses writes of roles, grants and conditions to callers without that scope.
+    pub(crate) fn demand_roles(&self) -> Result<()> {
+        if self.actor.may(Action::Roles) {
+            return Ok(());
+        }
+        let scope = format!("{}.roles", self.actor.dialect.name());
+        Err(Fault::new(Kind::Forbidden, format!("writing roles, grants or conditions needs the scope '{scope}'")).into())
+    }
+
+    fn guard_type(&self, kind: &ObjectType) -> Result<()> {
+        let gives_roles = kind.relationships.iter().any(|r| r.relation == GRANT && r.blocks_deletion);
+        if gives_roles { self.demand_roles() } else { Ok(()) }
+    }
+
+    pub(crate) fn create(
+        &self,
+        conn: &mut Conn,
+        kind: &Arc<ObjectType>,
+        key: Key,
+        wire_id: Option<&str>,
+        draft: &Draft,
+        needs: &Needs,
+    ) -> Result<Resource> {
+        self.guard_type(kind)?;
+        let made;
+        let wire_id = match wire_id {
+            Some(chosen) => self.free_wire_id(conn, kind, chosen)?,
+            None => {
+                made = key.to_string();
+                &made
+            }
+        };
+        let content = Content { doc: draft.doc.clone(), external_id: draft.external_id.clone() };
+        let row = self.insert(conn, kind, key, wire_id, &content)?;
+        let change = self.object_change(kind, key, row.rev, None, Some(&content.doc));
+        changes::append(conn, self.actor.tenant, &[change])?;
+        self.write_relationships(conn, kind, key, &draft.relationships)?;
+        self.regrant(conn, kind, &row, None, &content.doc)?;
+        self.resource(conn, kind, row, needs)
+    }
+
+    fn free_wire_id<'a>(&self, conn: &mut Conn, kind: &ObjectType, chosen: &'a str) -> Result<&'a str> {
+        if chosen.is_empty() || chosen.len() > MAX_WIRE_ID || chosen.chars().any(char::is_control) {
+            let text = format!("an id has 1 to {MAX_WIRE_ID} bytes and no control characters");
+            return Err(Fault::new(Kind::InvalidValue, text).into());
+        }
+        if objects::get_by_wire_id(conn, self.actor.tenant, &kind.name, chosen)?.is_some() {
+            return Err(Fault::new(Kind::PreconditionFailed, "an object with this id exists").into());
+        }
+        Ok(chosen)
+    }
+
+    pub(crate) fn update(
+        &self,
+        conn: &mut Conn,
+        address: &Address,
+        row: ObjectRow,
+        change: &Change,
+        seen: &Needs,
+        needs: &Needs,
+    ) -> Result<Resource> {
+        let kind = &address.kind;
+        if !address.precondition.admits(row.rev) {
+            return Err(Fault::of(Kind::PreconditionFailed).into());
+        }
+        self.guard_type(kind)?;
+        let before = self.resource(conn, kind, row.clone(), seen)?;
+        let draft = change(&before)?;
+        let key = row.key;
+        let moved = self.write_relationships(conn, kind, key, &draft.relationships)?;
+        let content = Content { doc: draft.doc, external_id: draft.external_id };
+        let same = content.doc == before.doc && content.external_id == before.external_id;
+        let row = if same && !moved {
+            row
+        } else {
+            let written = self.overwrite(conn, kind, &row, &before.doc, &content)?;
+            if !same {
+                let change = self.object_change(kind, key, written.rev, Some(&before.doc), Some(&content.doc));
+                changes::append(conn, self.actor.tenant, &[change])?;
+                self.regrant(conn, kind, &written, Some(&before.doc), &content.doc)?;
+            }
+            written
+        };
+        self.resource(conn, kind, row, needs)
+    }
+
+    fn delete(&self, conn: &mut Conn, address: &Address) -> Result<Resource> {
+        let kind = &address.kind;
+        let tenant = self.actor.tenant;
+        let row = self.find(conn, kind, &address.wire_id)?;
+        if !address.precondition.admits(row.rev) {
+            return Err(Fault::of(Kind::PreconditionFailed).into());
+        }
+        self.guard_type(kind)?;
+        for relationship in kind.relationships.iter().filter(|r| r.blocks_deletion) {
+            if edges::has_any(conn, tenant, &relationship.relation, relationship.side, row.key)? {
+                return Err(Fault::new(Kind::Conflict, "Cannot delete a role that is currently granted").into());
+            }
+        }
+        if kind.relationships.iter().any(|r| r.relation == MEMBERSHIP && r.side == Side::From) {
+            // With it goes what its members hold through it.
+            self.guard_groups(conn, BTreeSet::from([row.key]))?;
+        }
+        let doc = document(&row)?;
+        let resource = self.resource(conn, kind, row.clone(), &Needs::nothing())?;
+        let gone = edges::delete_all_of(conn, tenant, row.key)?;
+        self.after_edges(conn, &[], &gone, Some(row.key))?;
+        unresolved::remove_all(conn, tenant, row.key, None)?;
+        conditions::remove(conn, tenant, row.key)?;
+        self.remove(conn, kind, &row, &doc)?;
+        let change = self.object_change(kind, row.key, row.rev, Some(&doc), None);
+        changes::append(conn, tenant, &[change])?;
+        Ok(resource)
+    }
+}

@@ -1,0 +1,113 @@
+//! Tenants, and the first steps of a database.
+
+use super::{Result, Service, indexable};
+use crate::domain::error::{Fault, Kind};
+use crate::domain::key::TenantId;
+use crate::domain::time::Timestamp;
+use crate::store::tokens::{self, TokenRow};
+use crate::store::{Conn, StoreError, index, tenants};
+
+/// The tenant that every database has.
+pub const DEFAULT: &str = "default";
+
+/// The tenant under which operator work is queued with the writer; no row carries it.
+const NOBODY: TenantId = TenantId(0);
+
+/// An isolated world of identities.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    /// Its number.
+    pub id: TenantId,
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+impl Service {
+    /// Makes a tenant, 1 to 64 of a-z, 0-9 and dash, with its first token.
+    ///
+    /// # Errors
+    /// [`Kind::InvalidValue`] for the name, [`Kind::Uniqueness`] when it is taken.
+    pub async fn create_tenant(&self, name: &str, first: TokenRow) -> Result<Tenant> {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
+            return Err(Fault::new(Kind::InvalidValue, "'name' has 1 to 64 of a-z, 0-9 and dash").into());
+        }
+        let (service, name, created) = (self.clone(), name.to_owned(), self.clock().now());
+        self.store()
+            .write(NOBODY, move |tx| {
+                if tenants::by_name(tx, &name)?.is_some() {
+                    return Err(Fault::new(Kind::Uniqueness, format!("a tenant '{name}' exists")).into());
+                }
+                let id = tenants::insert(tx, &name, created)?;
+                service.number_paths(tx, id)?;
+                tokens::insert(tx, id, &first)?;
+                Ok(Tenant { id, name: name.clone(), created })
+            })
+            .await
+    }
+
+    /// All tenants.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn tenants(&self) -> Result<Vec<Tenant>> {
+        let rows = self.store().read(tenants::list).await?;
+        Ok(rows.into_iter().map(|row| Tenant { id: row.id, name: row.name, created: row.created }).collect())
+    }
+
+    /// The tenant of this name.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`].
+    pub async fn tenant(&self, name: &str) -> Result<Tenant> {
+        let wanted = name.to_owned();
+        let found = self.store().read(move |conn| tenants::by_name(conn, &wanted)).await?;
+        let row = found.ok_or_else(|| Fault::new(Kind::NotFound, format!("no tenant '{name}'")))?;
+        Ok(Tenant { id: row.id, name: row.name, created: row.created })
+    }
+
+    /// Makes sure that the default tenant is there and that every attribute of the schemas has its number, for all tenants.
+    /// Gives the default tenant its `first` token unless it ever had one, and tells whether it did.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn prepare(&self, first: Option<TokenRow>) -> Result<bool> {
+        let (service, created) = (self.clone(), self.clock().now());
+        self.store()
+            .write(NOBODY, move |tx| {
+                let default = match tenants::by_name(tx, DEFAULT)? {
+                    Some(row) => row.id,
+                    None => tenants::insert(tx, DEFAULT, created)?,
+                };
+                for tenant in tenants::list(tx)? {
+                    service.number_paths(tx, tenant.id)?;
+                }
+                let Some(first) = first.as_ref() else { return Ok(false) };
+                // Not asked of the tenant: a start that was cut off may have left one without a token.
+                let missing = tokens::list(tx, default)?.is_empty();
+                if missing {
+                    tokens::insert(tx, default, first)?;
+                }
+                Ok(missing)
+            })
+            .await
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn ready(&self) -> std::result::Result<(), StoreError> {
+        self.store().read(|conn| tenants::list(conn).map(drop)).await
+    }
+
+    fn number_paths(&self, conn: &mut Conn, tenant: TenantId) -> Result<()> {
+        for kind in self.registry().types() {
+            let paths: Vec<String> = indexable(kind).map(|path| kind.path_text(path)).collect();
+            index::ensure_paths(conn, tenant, &kind.name, &paths)?;
+        }
+        Ok(())
+    }
+}

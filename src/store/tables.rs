@@ -1,0 +1,264 @@
+//! The tables, one set of macros for both engines.
+#![expect(missing_docs, reason = "the migrations say what the columns hold; diesel's macro has no place for more")]
+
+diesel::table! {
+    settings (name) {
+        name -> Text,
+        value -> Text,
+    }
+}
+
+diesel::table! {
+    tenants (id) {
+        id -> Integer,
+        name -> Text,
+        created -> BigInt,
+    }
+}
+
+diesel::table! {
+    tokens (tenant, id) {
+        tenant -> Integer,
+        id -> Binary,
+        name -> Text,
+        source -> Text,
+        profile -> Text,
+        scopes -> Text,
+        hash -> Binary,
+        created -> BigInt,
+        expires -> Nullable<BigInt>,
+        revoked -> Nullable<BigInt>,
+        last_used -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    attribute_paths (tenant, id) {
+        tenant -> Integer,
+        id -> Integer,
+        #[sql_name = "type"]
+        kind -> Text,
+        path -> Text,
+    }
+}
+
+diesel::table! {
+    objects (tenant, kind, key) {
+        tenant -> Integer,
+        key -> Binary,
+        #[sql_name = "type"]
+        kind -> Text,
+        wire_id -> Text,
+        rev -> BigInt,
+        created -> BigInt,
+        modified -> BigInt,
+        external_ids -> Nullable<Text>,
+        label -> Nullable<Text>,
+        doc -> Text,
+    }
+}
+
+diesel::table! {
+    tombstones (tenant, kind, wire_id, key) {
+        tenant -> Integer,
+        #[sql_name = "type"]
+        kind -> Text,
+        wire_id -> Text,
+        key -> Binary,
+        rev -> BigInt,
+        deleted -> BigInt,
+    }
+}
+
+diesel::table! {
+    attribute_index (tenant, path, value, key) {
+        tenant -> Integer,
+        path -> Integer,
+        value -> Text,
+        key -> Binary,
+    }
+}
+
+diesel::table! {
+    unique_values (tenant, path, hash) {
+        tenant -> Integer,
+        path -> Integer,
+        hash -> Binary,
+        key -> Binary,
+    }
+}
+
+diesel::table! {
+    external_ids (tenant, kind, source, value, key) {
+        tenant -> Integer,
+        #[sql_name = "type"]
+        kind -> Text,
+        source -> Text,
+        value -> Text,
+        key -> Binary,
+    }
+}
+
+diesel::table! {
+    edges (tenant, relation, from_key, to_key, variant) {
+        tenant -> Integer,
+        relation -> Text,
+        from_key -> Binary,
+        to_key -> Binary,
+        variant -> Text,
+        id -> Binary,
+        from_type -> Text,
+        to_type -> Text,
+        rev -> BigInt,
+        created -> BigInt,
+        properties -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    unresolved_references (tenant, key, relation, value) {
+        tenant -> Integer,
+        key -> Binary,
+        relation -> Text,
+        value -> Text,
+        element -> Text,
+        created -> BigInt,
+    }
+}
+
+diesel::table! {
+    conditions (tenant, role_key) {
+        tenant -> Integer,
+        role_key -> Binary,
+        source -> Text,
+        reads -> Text,
+    }
+}
+
+diesel::table! {
+    condition_anchors (tenant, anchor, role_key) {
+        tenant -> Integer,
+        anchor -> Text,
+        role_key -> Binary,
+    }
+}
+
+diesel::table! {
+    changes (tenant, id) {
+        tenant -> Integer,
+        id -> Binary,
+        seq -> Nullable<BigInt>,
+        at -> BigInt,
+        #[sql_name = "type"]
+        kind -> Text,
+        key -> Binary,
+        op -> Text,
+        rev -> BigInt,
+        other_key -> Nullable<Binary>,
+        actor -> Text,
+        source -> Text,
+        dialect -> Text,
+        request_id -> Text,
+        detail -> Text,
+    }
+}
+
+diesel::table! {
+    targets (tenant, id) {
+        tenant -> Integer,
+        id -> Binary,
+        name -> Text,
+        kind -> Text,
+        config -> Text,
+        secrets -> Nullable<Text>,
+        mappings -> Text,
+        deprovision -> Text,
+        guard -> Nullable<Text>,
+        state -> Text,
+        state_reason -> Nullable<Text>,
+        state_since -> BigInt,
+        rev -> BigInt,
+        created -> BigInt,
+        dispatched_seq -> BigInt,
+        not_before -> Nullable<BigInt>,
+        failures -> Integer,
+        backlog -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    leases (tenant, name) {
+        tenant -> Integer,
+        name -> Text,
+        owner -> Text,
+        counter -> BigInt,
+        epoch -> BigInt,
+    }
+}
+
+diesel::table! {
+    links (tenant, target, key) {
+        tenant -> Integer,
+        target -> Binary,
+        key -> Binary,
+        #[sql_name = "type"]
+        kind -> Text,
+        remote_id -> Nullable<Text>,
+        status -> Text,
+        wanted -> BigInt,
+        done -> BigInt,
+        intent -> Nullable<Text>,
+        intent_at -> Nullable<BigInt>,
+        applied -> Nullable<Text>,
+        applied_hash -> Nullable<Binary>,
+        applied_at -> Nullable<BigInt>,
+        tombstone -> Nullable<Text>,
+        priority -> Integer,
+        due -> Nullable<BigInt>,
+        attempts -> Integer,
+        error_class -> Nullable<Text>,
+        error -> Nullable<Text>,
+        failed_since -> Nullable<BigInt>,
+        epoch -> BigInt,
+    }
+}
+
+diesel::table! {
+    link_members (tenant, target, group_key, member_key) {
+        tenant -> Integer,
+        target -> Binary,
+        group_key -> Binary,
+        member_key -> Binary,
+        wanted -> Bool,
+        applied -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    link_waits (tenant, target, on_key, waiter_key) {
+        tenant -> Integer,
+        target -> Binary,
+        on_key -> Binary,
+        waiter_key -> Binary,
+    }
+}
+
+diesel::table! {
+    attempts (tenant, id) {
+        tenant -> Integer,
+        id -> Binary,
+        target -> Binary,
+        key -> Binary,
+        #[sql_name = "type"]
+        kind -> Text,
+        op -> Text,
+        outcome -> Text,
+        status -> Nullable<Integer>,
+        paths -> Text,
+        error -> Nullable<Text>,
+        at -> BigInt,
+        millis -> BigInt,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(conditions, condition_anchors);

@@ -1,0 +1,103 @@
+//! Taking an object away at the target, as the target's policy says.
+
+use serde_json::{Value, json};
+
+use super::create::by_key;
+use super::decide::Reason;
+use super::session::Guarded;
+use super::spec::Deprovision;
+use super::worker::{Flow, Trial, finish};
+use crate::connector::FailureClass;
+use crate::domain::plan::{Change, Op};
+
+impl Trial<'_> {
+    /// Takes the object away.
+    pub(super) async fn remove(&mut self, reason: Reason) -> Flow {
+        if reason == Reason::Gone && self.out.link.tombstone.is_none() {
+            let seen = json!({"deleted": self.engine.now().to_string()});
+            self.out.link.tombstone = Some(seen.to_string());
+        }
+        if self.out.link.remote_id.is_none() {
+            // A create was never answered: what it made, if anything, is found by the key.
+            match self.search(&[by_key(self.out.link.key.to_string().into())]).await? {
+                None => {
+                    self.patient()?;
+                    return self.forgotten();
+                }
+                Some(hit) => self.out.link.remote_id = Some(hit.id),
+            }
+        }
+        match (self.session.deprovision, self.out.link.kind.as_str()) {
+            (Deprovision::Unlink, _) => {
+                self.guarded(Guarded::Removal, "the account would be let go").await?;
+                self.log("unlink", "done", None, &[], self.engine.now(), std::time::Instant::now());
+                self.forgotten()
+            }
+            // Users alone can be inactive.
+            (Deprovision::Disable, "user") => self.disable(reason).await,
+            _ => self.delete().await,
+        }
+    }
+
+    async fn disable(&mut self, reason: Reason) -> Flow {
+        let base = self.out.link.applied.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let mut base: serde_json::Map<String, Value> = base.unwrap_or_default();
+        let inactive = base.get("active") == Some(&Value::Bool(false)) && self.out.link.applied_hash.is_some();
+        if self.out.link.status != "deprovisioned" || !inactive {
+            if !inactive {
+                if base.get("active") != Some(&Value::Bool(false)) {
+                    self.guarded(Guarded::Removal, "the account would be made inactive").await?;
+                }
+                let change = Change { op: Op::Replace, path: "active".to_owned(), value: Some(false.into()) };
+                match self.send("disable", &[change], None, None).await {
+                    Ok(()) => {}
+                    Err(failure) if failure.class == FailureClass::Missing => {
+                        // Nothing is left to disable, if the target is the right one.
+                        return match self.vanished().await? {
+                            None => self.forgotten(),
+                            Some(_) => self.fail(failure).await,
+                        };
+                    }
+                    Err(failure) => return self.fail(failure).await,
+                }
+            }
+            base.insert("active".to_owned(), false.into());
+            let now = self.engine.now();
+            let link = &mut self.out.link;
+            link.applied_hash = Some(crate::domain::plan::digest(&base).to_vec());
+            link.applied = Some(Value::Object(base).to_string());
+            link.applied_at = Some(now);
+        }
+        finish(&mut self.out.link);
+        self.out.link.status = "deprovisioned".to_owned();
+        self.out.link.error = Some(reason.text().to_owned());
+        Ok(())
+    }
+
+    async fn delete(&mut self) -> Flow {
+        self.guarded(Guarded::Removal, "the account would be deleted").await?;
+        let (kind, id) = self.address();
+        let connector = self.session.connector.clone();
+        match self.call("delete", &[], connector.delete(&kind, &id)).await {
+            Ok(()) => self.forgotten(),
+            Err(failure) if failure.class == FailureClass::Missing => match self.vanished().await? {
+                None => self.forgotten(),
+                Some(hit) if hit.id != id => {
+                    // It has another id now; the next time that one goes.
+                    self.out.link.remote_id = Some(hit.id);
+                    self.out.link.due = Some(self.engine.retry_at(0));
+                    Ok(())
+                }
+                Some(_) => self.fail(failure).await,
+            },
+            Err(failure) => self.fail(failure).await,
+        }
+    }
+
+    fn forgotten(&mut self) -> Flow {
+        finish(&mut self.out.link);
+        self.out.forget = true;
+        self.out.departed = true;
+        Ok(())
+    }
+}
