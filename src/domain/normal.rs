@@ -11,12 +11,6 @@ use crate::domain::time::Timestamp;
 /// Longest indexed text, in bytes; longer values are cut and carry a hash, and hits are re-checked.
 pub const INDEX_BYTES: usize = 256;
 
-/// Version of the Unicode tables behind [`text`]; stored with the data, and a change re-indexes it.
-pub fn unicode_version() -> String {
-    let (major, minor, patch) = unicode_normalization::UNICODE_VERSION;
-    format!("{major}.{minor}.{patch}/casemap-2")
-}
-
 /// NFC, and case-folded unless `case_exact`.
 pub fn text(value: &str, case_exact: bool) -> String {
     if value.is_ascii() {
