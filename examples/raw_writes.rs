@@ -87,6 +87,7 @@ fn insert(tx: &mut Tx<'_>, tenant: TenantId, kind: &ObjectType, paths: &Paths, n
         rev: 1,
         other_key: None,
         actor: "raw".to_owned(),
+        token: None,
         source: "default".to_owned(),
         dialect: "scim".to_owned(),
         request_id: "raw".to_owned(),

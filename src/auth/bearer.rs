@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::domain::error::{Fault, Kind};
 use crate::domain::key::{Key, TenantId};
-use crate::domain::profile::Profile;
+use crate::domain::profile::{Overrides, Profile};
 use crate::domain::scope::Scopes;
+use crate::domain::secret::MasterKey;
 use crate::domain::time::Timestamp;
 use crate::domain::token::{self, Pepper};
 use crate::runtime::Clock;
@@ -23,15 +24,24 @@ pub struct Principal {
     pub tenant: TenantId,
     /// Id of the token.
     pub id: Key,
-    /// Name and id of the token, for change rows and logs.
+    /// Name of the token, for change rows and logs.
     pub name: Arc<str>,
     /// The upstream that it stands for.
     pub source: Arc<str>,
-    /// How its client is met.
-    pub profile: &'static Profile,
+    /// How its client is met; [`Authenticator::meet`] says it for one request.
+    profile: Profile,
+    overrides: Overrides,
+    recognised: Option<&'static Profile>,
     /// What it may do.
     pub scopes: Scopes,
     expires: Option<Timestamp>,
+}
+
+impl Principal {
+    /// Whether its client is told by the requests.
+    pub const fn detects(&self) -> bool {
+        self.profile.detects()
+    }
 }
 
 /// Why nobody is let in.
@@ -58,6 +68,15 @@ struct Inner {
     // Only where this process alone can change tokens: revoking empties it at once.
     kept: Option<RwLock<Kept>>,
     used: Mutex<HashSet<(TenantId, Key)>>,
+    seen: RwLock<HashMap<Key, Seen>>,
+}
+
+// The client that a token's requests showed here, and whether that is written down.
+#[derive(Clone, Copy)]
+struct Seen {
+    tenant: TenantId,
+    client: &'static Profile,
+    written: bool,
 }
 
 // The round keeps a look-up that began before a revocation from bringing the token back.
@@ -71,11 +90,16 @@ impl Authenticator {
     /// Checks tokens of `store`, whose digests were made with `pepper`.
     pub fn new(store: Store, clock: Clock, pepper: Pepper) -> Self {
         let kept = store.is_sqlite().then(RwLock::default);
-        Self { inner: Arc::new(Inner { store, clock, pepper, kept, used: Mutex::default() }) }
+        Self { inner: Arc::new(Inner { store, clock, pepper, kept, used: Mutex::default(), seen: RwLock::default() }) }
     }
 
     pub(super) fn store(&self) -> &Store {
         &self.inner.store
+    }
+
+    /// A key for another purpose, the same in every process on this database.
+    pub fn derive(&self, purpose: &str) -> MasterKey {
+        self.inner.pepper.derive(purpose)
     }
 
     pub(super) fn pepper(&self) -> &Pepper {
@@ -111,6 +135,27 @@ impl Authenticator {
         Ok(principal)
     }
 
+    /// How the client of this request is met. A token whose profile tells clients by their requests keeps what `shown` says,
+    /// for requests that show nothing.
+    pub fn meet(&self, principal: &Principal, shown: Option<&'static Profile>) -> Profile {
+        if !principal.profile.detects() {
+            return principal.profile;
+        }
+        let known = self.recognised(principal.id).or(principal.recognised);
+        if let Some(client) = shown
+            && shown != known
+        {
+            let seen = Seen { tenant: principal.tenant, client, written: false };
+            self.inner.seen.write().unwrap_or_else(PoisonError::into_inner).insert(principal.id, seen);
+        }
+        shown.or(known).map_or(principal.profile, |client| client.with(&principal.overrides))
+    }
+
+    /// The client that a token's requests showed to this process.
+    pub(super) fn recognised(&self, token: Key) -> Option<&'static Profile> {
+        self.inner.seen.read().unwrap_or_else(PoisonError::into_inner).get(&token).map(|seen| seen.client)
+    }
+
     fn kept(&self, digest: &[u8; 32]) -> Option<Arc<Principal>> {
         self.inner.kept.as_ref()?.read().unwrap_or_else(PoisonError::into_inner).by_digest.get(digest).cloned()
     }
@@ -141,7 +186,7 @@ impl Authenticator {
         }
     }
 
-    /// Writes down which tokens were used since the last call; a background task does so now and then.
+    /// Writes down which tokens were used since the last call, and by which clients; a background task does so now and then.
     ///
     /// # Errors
     /// Those of the store; what was not written is kept for the next call.
@@ -153,7 +198,7 @@ impl Authenticator {
             by_tenant.entry(tenant).or_default().push(id);
         }
         let at = self.now();
-        let mut outcome = Ok(());
+        let mut outcome = self.note_clients().await;
         for (tenant, ids) in by_tenant {
             let keys: Vec<_> = ids.iter().map(|id| (*id, at)).collect();
             let written = self.inner.store.write(tenant, move |tx| tokens::touch(tx, tenant, &keys)).await;
@@ -167,18 +212,39 @@ impl Authenticator {
     }
 }
 
+impl Authenticator {
+    async fn note_clients(&self) -> Result<(), StoreError> {
+        let fresh: Vec<(Key, Seen)> = {
+            let seen = self.inner.seen.read().unwrap_or_else(PoisonError::into_inner);
+            seen.iter().filter(|(_, seen)| !seen.written).map(|(id, seen)| (*id, *seen)).collect()
+        };
+        for (id, Seen { tenant, client, .. }) in fresh {
+            self.inner.store.write(tenant, move |tx| tokens::recognise(tx, tenant, id, client.name)).await?;
+            let mut seen = self.inner.seen.write().unwrap_or_else(PoisonError::into_inner);
+            if let Some(known) = seen.get_mut(&id).filter(|known| known.client == client) {
+                known.written = true;
+            }
+        }
+        Ok(())
+    }
+}
+
 fn refused() -> Fault {
     Fault::of(Kind::Unauthenticated)
 }
 
 fn principal(tenant: TenantId, row: TokenRow) -> Result<Principal, Refusal> {
     let damaged = |what: &str| StoreError::Corrupt(format!("token {}: unknown {what}", row.id));
+    let overrides = super::tokens::overrides(&row).map_err(|_| damaged("profile override"))?;
+    let profile = Profile::by_name(&row.profile).ok_or_else(|| damaged("profile"))?;
     Ok(Principal {
         tenant,
         id: row.id,
-        name: format!("{} ({})", row.name, row.id).into(),
+        name: row.name.as_str().into(),
         source: row.source.as_str().into(),
-        profile: Profile::by_name(&row.profile).ok_or_else(|| damaged("profile"))?,
+        profile: profile.with(&overrides),
+        overrides,
+        recognised: row.recognised.as_deref().and_then(Profile::by_name),
         scopes: Scopes::parse(&row.scopes).map_err(|_| damaged("scope"))?,
         expires: row.expires,
     })

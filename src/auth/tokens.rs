@@ -1,16 +1,17 @@
 //! Making, listing and revoking tokens (spec/admin.md, "Tokens").
 
+use serde_json::Value;
+
 use super::bearer::{Authenticator, Refusal};
 use crate::domain::error::{Fault, Kind};
 use crate::domain::key::{Key, TenantId};
-use crate::domain::profile::Profile;
+use crate::domain::profile::{Overrides, Profile};
 use crate::domain::scope::Scopes;
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::domain::token;
 use crate::runtime::random;
-use crate::store::StoreError;
-use crate::store::tokens;
+use crate::store::{StoreError, Tx, tokens};
 
 /// A token as stored: its digest, never its text.
 pub use crate::store::tokens::TokenRow as Token;
@@ -24,6 +25,8 @@ pub struct NewToken {
     pub source: String,
     /// How its client is met.
     pub profile: &'static Profile,
+    /// Keys in which it differs from that.
+    pub overrides: Overrides,
     /// What it may do.
     pub scopes: Scopes,
     /// When it ends.
@@ -48,14 +51,15 @@ impl NewToken {
 }
 
 impl Authenticator {
-    /// Makes a token; its text is shown this once.
+    /// Makes a token; its text is shown this once. In a dry run (`dry`) it is checked and not made.
     ///
     /// # Errors
     /// [`Kind::InvalidValue`] naming the field; those of the store.
-    pub async fn create(&self, tenant: TenantId, wish: NewToken) -> Result<(Token, Secret), Refusal> {
+    pub async fn create(&self, tenant: TenantId, wish: NewToken, dry: bool) -> Result<(Token, Secret), Refusal> {
         let (row, text) = self.draft(wish, None)?;
         let stored = row.clone();
-        self.store().write(tenant, move |tx| tokens::insert(tx, tenant, &stored)).await?;
+        let insert = move |tx: &mut Tx<'_>| tokens::insert(tx, tenant, &stored);
+        if dry { self.store().rehearse(tenant, insert).await } else { self.store().write(tenant, insert).await }?;
         Ok((row, text))
     }
 
@@ -81,6 +85,8 @@ impl Authenticator {
             expires: wish.expires,
             revoked: None,
             last_used: None,
+            profile_overrides: stored(&wish.overrides),
+            recognised: None,
         };
         Ok((row, text))
     }
@@ -90,17 +96,46 @@ impl Authenticator {
     /// # Errors
     /// Those of the store.
     pub async fn list(&self, tenant: TenantId) -> Result<Vec<Token>, Refusal> {
-        Ok(self.store().read(move |conn| tokens::list(conn, tenant)).await?)
+        let mut rows = self.store().read(move |conn| tokens::list(conn, tenant)).await?;
+        for row in &mut rows {
+            if let Some(client) = self.recognised(row.id) {
+                row.recognised = Some(client.name.to_owned());
+            }
+        }
+        Ok(rows)
     }
 
-    /// Revokes a token, at once and for good.
+    /// Revokes a token, at once and for good; in a dry run (`dry`) it stays good.
     ///
     /// # Errors
     /// [`Kind::NotFound`]; those of the store.
-    pub async fn revoke(&self, tenant: TenantId, id: Key) -> Result<(), Refusal> {
+    pub async fn revoke(&self, tenant: TenantId, id: Key, dry: bool) -> Result<(), Refusal> {
         let at = self.now();
-        let found = self.store().write(tenant, move |tx| tokens::revoke(tx, tenant, id, at)).await;
-        self.forget();
+        let revoke = move |tx: &mut Tx<'_>| tokens::revoke(tx, tenant, id, at);
+        let found = if dry {
+            self.store().rehearse(tenant, revoke).await
+        } else {
+            let found = self.store().write(tenant, revoke).await;
+            self.forget();
+            found
+        };
         if found? { Ok(()) } else { Err(Fault::new(Kind::NotFound, "no such token").into()) }
+    }
+}
+
+fn stored(overrides: &Overrides) -> Option<String> {
+    let keys = overrides.keys();
+    (!keys.is_empty()).then(|| Value::Object(keys).to_string())
+}
+
+/// The keys in which a stored token differs from its profile.
+///
+/// # Errors
+/// [`Kind::InvalidValue`] when they are none.
+pub fn overrides(row: &Token) -> Result<Overrides, Fault> {
+    match row.profile_overrides.as_deref().map(serde_json::from_str) {
+        None => Ok(Overrides::default()),
+        Some(Ok(Value::Object(keys))) => Overrides::parse(&keys),
+        Some(_) => Err(Fault::new(Kind::InvalidValue, "profile overrides must be an object")),
     }
 }

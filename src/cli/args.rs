@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use serde_json::Value;
 
 use crate::config::Flag;
 use crate::domain::duration;
 use crate::domain::key::Key;
-use crate::domain::profile::Profile;
+use crate::domain::profile::{Overrides, Profile};
 use crate::domain::scope::Scope;
 use crate::domain::secret::Secret;
 use crate::domain::source::SourceName;
@@ -152,6 +153,9 @@ pub struct TokenCreateArgs {
     /// How far its client's habits are met: generic, strict, entra, okta or auto.
     #[arg(long, default_value = "generic", value_parser = profile)]
     pub profile: &'static Profile,
+    /// A key of the profile that shall be otherwise for this token, as in reviveOnPost=false; may be given several times.
+    #[arg(long = "profile-override", value_name = "KEY=VALUE", value_parser = profile_override)]
+    pub overrides: Vec<(String, Value)>,
     /// How long it holds, as in 90d or 12h. Without it, until it is revoked.
     #[arg(long, value_name = "LENGTH", value_parser = duration::parse)]
     pub expires: Option<Duration>,
@@ -213,6 +217,13 @@ fn profile(name: &str) -> Result<&'static Profile, String> {
     Profile::by_name(name).ok_or_else(|| format!("one of {}", Profile::names().collect::<Vec<_>>().join(", ")))
 }
 
+fn profile_override(text: &str) -> Result<(String, Value), String> {
+    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+    let pair = (key.to_owned(), value);
+    Overrides::parse(&std::iter::once(pair.clone()).collect()).map(|_| pair).map_err(|fault| fault.to_string())
+}
+
 fn id(text: &str) -> Result<Key, &'static str> {
     Key::parse(text).ok_or("an id as `provost token list` shows it")
 }
@@ -260,6 +271,10 @@ mod tests {
         assert_eq!(args.scopes.iter().copied().collect::<Scopes>().to_string(), "scim.read scim.write scim.roles");
         assert_eq!(args.expires, Some(Duration::from_secs(90 * 86_400)));
         assert_eq!((args.tenant, args.source.as_str(), args.profile.name), (None, "hr", "generic"));
+        let line = "provost token create --name o --profile okta --profile-override reviveOnPost=false --profile-override groupPatchReply=noContent";
+        let Command::Token(TokenCommand::Create(args)) = parse(line).unwrap().command else { panic!("not create") };
+        let given = [("reviveOnPost".to_owned(), false.into()), ("groupPatchReply".to_owned(), "noContent".into())];
+        assert_eq!((args.profile.name, args.overrides), ("okta", given.to_vec()));
         let Command::Token(TokenCommand::Create(args)) = parse("provost token create --name x").unwrap().command else {
             panic!("not create")
         };
@@ -281,6 +296,8 @@ mod tests {
             "provost token list --server http://h --token t --data d",
             "provost token list --server http://h --token t --tenant acme",
             "provost token create --name x --profile azure",
+            "provost token create --name x --profile-override reviveOnPost",
+            "provost token create --name x --profile-override reviveOnPost=perhaps",
             "provost token revoke id",
             "provost token revoke",
             "provost backup",

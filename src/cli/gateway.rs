@@ -16,17 +16,23 @@ use super::CliError;
 use crate::auth::tokens::NewToken;
 use crate::auth::{Authenticator, Refusal};
 use crate::config::{Config, Database, master_key};
+use crate::domain::cursor::Cursors;
+use crate::domain::document::json;
 use crate::domain::key::TenantId;
-use crate::domain::profile::Profile;
+use crate::domain::profile::{Overrides, Profile};
 use crate::domain::schema::Registry;
 use crate::domain::scope::Scopes;
 use crate::domain::secret::{MasterKey, Secret};
 use crate::domain::token::Pepper;
+use crate::domain::{filter, patch};
+use crate::http::base::straighten;
 use crate::http::request::with_request_id;
 use crate::http::state::Limits;
 use crate::http::{State, routes};
 use crate::runtime::wait::{Waited, wait};
 use crate::runtime::{Clock, random};
+use crate::service::inbound::Guard;
+use crate::service::search::Most;
 use crate::service::{Service, ServiceError};
 use crate::store::{Options, Store, StoreError, settings};
 use crate::sync::{Engine, Running};
@@ -70,6 +76,7 @@ pub struct Gateway {
     pub handle: ServerHandle,
     server: actix_web::dev::Server,
     running: Option<Running>,
+    jobs: Option<Running>,
     uses: (watch::Sender<bool>, JoinHandle<()>),
     stop_timeout: Duration,
     stopping: Arc<OnceLock<Instant>>,
@@ -152,8 +159,11 @@ pub fn open_existing(config: &Config) -> Result<Store, CliError> {
 /// # Errors
 /// When the shipped object types do not hold together.
 pub fn service(store: &Store, clock: Clock) -> Result<Service, CliError> {
-    let registry = Registry::shipped().map_err(|e| CliError::new(e.to_string()))?;
-    Ok(Service::new(store.clone(), Arc::new(registry), clock))
+    Ok(Service::new(store.clone(), shipped()?, clock))
+}
+
+fn shipped() -> Result<Arc<Registry>, CliError> {
+    Registry::shipped().map(Arc::new).map_err(|e| CliError::new(e.to_string()))
 }
 
 impl Core {
@@ -164,14 +174,20 @@ impl Core {
     pub async fn open(config: &Config, clock: Clock, metrics: Arc<Metrics>) -> Result<Self, CliError> {
         // What is wrong with the key is told before anything is made.
         let key = master_key::find(config)?;
-        Self::over(open_store(config, metrics)?, key, config, clock).await
+        Self::over(open_store(config, metrics.clone())?, key, config, clock, metrics).await
     }
 
     /// Brings an opened store up to date, as [`Core::open`] does, with the master key that the configuration names, if any.
     ///
     /// # Errors
     /// Those of the configuration and the store.
-    pub async fn over(store: Store, key: Option<MasterKey>, config: &Config, clock: Clock) -> Result<Self, CliError> {
+    pub async fn over(
+        store: Store,
+        key: Option<MasterKey>,
+        config: &Config,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, CliError> {
         let known_pepper = store.read(|conn| settings::get(conn, PEPPER)).await?;
         let master_key = match (key, config.database()) {
             (Some(key), _) => key,
@@ -186,7 +202,8 @@ impl Core {
             (None, Database::Folder(folder)) => master_key::create(folder, random::bytes()?)?,
             (None, Database::Postgres(_)) => return Err(CliError::new("PostgreSQL needs PROVOST_MASTER_KEY")),
         };
-        let service = service(&store, clock.clone())?;
+        let guard = Guard::new(config.inbound_guard.clone(), metrics);
+        let service = Service::guarded(store.clone(), shipped()?, clock.clone(), guard);
         let pepper = pepper(&store, &master_key).await?;
         let auth = Authenticator::new(store.clone(), clock, pepper);
         let chosen = config.secrets.admin_token.as_ref().map(|t| t.secret().clone());
@@ -195,6 +212,7 @@ impl Core {
             name: "admin".to_owned(),
             source: "default".to_owned(),
             profile: &Profile::GENERIC,
+            overrides: Overrides::default(),
             scopes: Scopes::parse("admin operator")?,
             expires: None,
         };
@@ -220,6 +238,11 @@ async fn pepper(store: &Store, master_key: &MasterKey) -> Result<Pepper, CliErro
         .await?;
     let wrong = |e| CliError::new(format!("the stored token key cannot be opened with this master key: {e}"));
     Pepper::open(master_key, &sealed).map_err(wrong)
+}
+
+fn cursors(auth: &Authenticator, config: &Config) -> Cursors {
+    let life = i64::try_from(config.limits.cursor_timeout.as_micros()).unwrap_or(i64::MAX);
+    Cursors::new(auth.derive("cursor"), life)
 }
 
 // Writes down now and then which tokens were used, so that a crash forgets little.
@@ -254,22 +277,33 @@ impl Gateway {
         }
         let sync =
             Engine::new(core.service.clone(), config.sync.clone(), core.master_key.clone(), metrics.clone(), workers.clone());
+        let (nodes, depth, chars) = (config.limits.filter_terms, config.limits.filter_depth, config.limits.filter_length);
+        let filter = filter::Limits { nodes, depth, chars };
         let state = State {
             service: core.service.clone(),
             auth: core.auth.clone(),
             public_url: public_url.as_str().into(),
             limits: Limits {
                 body: config.limits.body.bytes(),
-                depth: config.limits.depth,
+                bulk_body: config.limits.bulk_body.bytes(),
+                bulk_operations: config.limits.bulk_operations,
+                json: json::Limits { depth: config.limits.depth, elements: config.limits.elements },
+                filter,
+                patch: patch::Limits { operations: config.limits.patch_operations, path: filter },
                 max_page: config.limits.page_max,
                 default_page: config.limits.page_default,
+                cursor_timeout: config.limits.cursor_timeout,
+                lists: Most { scan: config.limits.scan, sort: config.limits.sort },
             },
+            cursors: cursors(&core.auth, config),
             metrics,
             sync: sync.clone(),
             workers: workers.clone(),
         };
         let data = web::Data::new(state);
-        let server = HttpServer::new(move || App::new().app_data(data.clone()).wrap(from_fn(with_request_id)).configure(routes))
+        let app =
+            move || App::new().app_data(data.clone()).wrap(from_fn(straighten)).wrap(from_fn(with_request_id)).configure(routes);
+        let server = HttpServer::new(app)
             .keep_alive(config.server.keep_alive)
             .client_request_timeout(config.server.head_timeout)
             .disable_signals()
@@ -277,6 +311,7 @@ impl Gateway {
             .workers(serving(config));
         let server = server.listen(listener)?.run();
         let running = config.sync.enabled.then(|| sync.spawn());
+        let jobs = config.jobs.enabled.then(|| sync.spawn_jobs(config.jobs.poll));
         let (stop, stopped) = watch::channel(false);
         let uses = (stop, tokio::spawn(note_uses(core.auth.clone(), workers, stopped)));
         Ok(Self {
@@ -287,6 +322,7 @@ impl Gateway {
             handle: server.handle(),
             server,
             running,
+            jobs,
             uses,
             stop_timeout: config.server.stop_timeout,
             stopping: Arc::default(),
@@ -317,9 +353,9 @@ impl Gateway {
     /// # Errors
     /// Those of the network.
     pub async fn run(self) -> Result<(), CliError> {
-        let Self { core, server, running, uses: (stop, uses), stop_timeout, stopping, .. } = self;
+        let Self { core, server, running, jobs, uses: (stop, uses), stop_timeout, stopping, .. } = self;
         let ended = server.await;
-        if let Some(running) = running {
+        for running in jobs.into_iter().chain(running) {
             // Requests and calls to targets share the time; what is cut off is looked up at the next start.
             let spent = stopping.get().map_or(Duration::ZERO, Instant::elapsed);
             running.stop(stop_timeout.saturating_sub(spent).max(Duration::from_secs(1))).await;

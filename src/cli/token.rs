@@ -1,9 +1,10 @@
 //! `provost token`: on the data itself while no server runs, or through a server.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::args::{ReachArgs, TokenCommand, TokenCreateArgs};
 use super::client::Client;
@@ -13,6 +14,7 @@ use crate::auth::tokens::{NewToken, Token};
 use crate::config::master_key;
 use crate::domain::duration;
 use crate::domain::key::TenantId;
+use crate::domain::profile::Overrides;
 use crate::domain::time::Timestamp;
 use crate::runtime::Clock;
 use crate::service::tenants;
@@ -54,7 +56,7 @@ async fn local(command: &TokenCommand, reach: &ReachArgs, tenant: &str) -> Resul
     if !store.read(known).await? {
         return Err(CliError::new("the database is new and has no token yet; start `provost serve` once"));
     }
-    let core = Core::over(store, key, &config, Clock::system()).await?;
+    let core = Core::over(store, key, &config, Clock::system(), Arc::default()).await?;
     let tenant = core.service.tenant(tenant).await?.id;
     let done = on_data(command, &core, tenant).await;
     core.store.close().await;
@@ -64,26 +66,27 @@ async fn local(command: &TokenCommand, reach: &ReachArgs, tenant: &str) -> Resul
 async fn on_data(command: &TokenCommand, core: &Core, tenant: TenantId) -> Result<(), CliError> {
     match command {
         TokenCommand::Create(args) => {
-            let (_, text) = core.auth.create(tenant, wish(args, core.service.clock())).await?;
+            let (_, text) = core.auth.create(tenant, wish(args, core.service.clock())?, false).await?;
             print(text.expose())
         }
         TokenCommand::List(_) => {
             let tokens = core.auth.list(tenant).await?;
             table(&tokens.iter().map(Listed::from).collect::<Vec<_>>())
         }
-        TokenCommand::Revoke(args) => Ok(core.auth.revoke(tenant, args.id).await?),
+        TokenCommand::Revoke(args) => Ok(core.auth.revoke(tenant, args.id, false).await?),
     }
 }
 
-fn wish(args: &TokenCreateArgs, clock: &Clock) -> NewToken {
+fn wish(args: &TokenCreateArgs, clock: &Clock) -> Result<NewToken, CliError> {
     let until = |length: std::time::Duration| clock.now().plus_seconds(i64::try_from(length.as_secs()).unwrap_or(i64::MAX));
-    NewToken {
+    Ok(NewToken {
         name: args.name.clone(),
         source: args.source.as_str().to_owned(),
         profile: args.profile,
+        overrides: Overrides::parse(&args.overrides.iter().cloned().collect())?,
         scopes: args.scopes.iter().copied().collect(),
         expires: args.expires.map(until),
-    }
+    })
 }
 
 async fn remote(command: &TokenCommand, client: &Client) -> Result<(), CliError> {
@@ -93,6 +96,7 @@ async fn remote(command: &TokenCommand, client: &Client) -> Result<(), CliError>
                 "name": args.name,
                 "source": args.source.as_str(),
                 "profile": args.profile.name,
+                "profileOverrides": args.overrides.iter().cloned().collect::<Map<_, _>>(),
                 "scopes": args.scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>(),
                 "expires": args.expires.map(duration::print),
             });

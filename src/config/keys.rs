@@ -122,12 +122,32 @@ sections! {
     limits: Limits {
         /// Bytes of a request's body.
         body: ByteSize = "8MiB";
-        /// Depth of nested JSON.
+        /// Bytes of the body of a bulk.
+        bulk_body: ByteSize = "8MiB";
+        /// Operations of a bulk.
+        bulk_operations: usize = "1000";
+        /// Depth of nested JSON, up to 100.
         depth: usize = "32";
+        /// Elements of all arrays of one body together: members of a group, operations, values.
+        elements: usize = "100000";
+        /// Operations of one PATCH.
+        patch_operations: usize = "1000";
+        /// Comparisons and operators of one filter, up to 500.
+        filter_terms: usize = "200";
+        /// Depth of nested parentheses and brackets in a filter, up to 100.
+        filter_depth: usize = "32";
+        /// Characters of a filter, or of the path of a PATCH operation.
+        filter_length: usize = "10000";
         /// Objects on a page when the caller names no number.
         page_default: usize = "100";
         /// Objects on a page.
         page_max: usize = "1000";
+        /// How long the cursor of a page can be used; SCIM tells it in seconds.
+        cursor_timeout: Duration = "1h";
+        /// Objects that a SCIM list reads one by one for a filter that no index answers; beyond, it is refused with 400 tooMany.
+        scan: usize = "500000";
+        /// Objects that a SCIM list sorts in memory, by an attribute without an index; beyond, it is refused with 400 tooMany.
+        sort: usize = "50000";
     }
     /// Keeping the targets converged.
     sync: Sync {
@@ -147,6 +167,28 @@ sections! {
         backoff_first: Duration = "2s";
         /// Longest delay between attempts.
         backoff_longest: Duration = "1h";
+    }
+    /// Work over much data in batches: making an index of what is stored.
+    jobs: Jobs {
+        /// Whether this process works on jobs. Off, it leaves them to others on the same database.
+        enabled: bool = "true";
+        /// How often open jobs are looked for when nothing announces them.
+        poll: Duration = "2s";
+    }
+    /// A ceiling on what a source may deactivate and delete, counted by type of object.
+    inbound_guard: InboundGuard {
+        /// Whether the ceiling holds. What would pass it is answered with 429 and held until an administrator approves it.
+        enabled: bool = "false";
+        /// Most objects of a type that one source may deactivate or delete within the window.
+        removals: u32 = "50";
+        /// The same as a part of all objects of the type, in percent.
+        percent: u32 = "20";
+        /// Fewest objects of a type for which the percentage counts.
+        population: u32 = "100";
+        /// Length of the window, which slides.
+        window: Duration = "1h";
+        /// How long an approval lasts that does not say.
+        approval: Duration = "1h";
     }
     /// Secrets. Better given by the environment than in the file.
     secrets: Secrets {

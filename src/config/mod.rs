@@ -132,6 +132,20 @@ impl Config {
         if self.limits.page_default > self.limits.page_max {
             return together("limits.page_default must not be above limits.page_max");
         }
+        // What is nested is read by functions that call themselves; SQLite takes expressions of 1,000 levels.
+        for (key, value, most) in [
+            ("depth", self.limits.depth, 100),
+            ("filter_depth", self.limits.filter_depth, 100),
+            ("filter_terms", self.limits.filter_terms, 500),
+        ] {
+            if value > most {
+                let (origin, key) = (self.origin("limits", key).clone(), format!("limits.{key}"));
+                return Err(ConfigError::Value { origin, key, rule: format!("write a whole number from 1 to {most}") });
+            }
+        }
+        if self.inbound_guard.percent > 100 {
+            return together("inbound_guard.percent is at most 100");
+        }
         // A worker starts no call that could outlast its lease, which it renews every quarter of its term.
         if self.sync.lease_term < self.sync.call_timeout * 2 {
             return together("sync.lease_term must be at least twice sync.call_timeout");

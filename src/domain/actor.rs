@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::dialect::Dialect;
-use super::key::TenantId;
+use super::effects::Rehearsal;
+use super::key::{Key, TenantId};
 use super::profile::Profile;
+use super::schema::Registry;
 use super::scope::{Action, Permission, Scopes};
 
 /// The caller of a use-case.
@@ -12,18 +14,24 @@ use super::scope::{Action, Permission, Scopes};
 pub struct Actor {
     /// The tenant that the token belongs to; every query carries it.
     pub tenant: TenantId,
-    /// What stands in change rows: the token's id and name, never its text.
+    /// The token's name, as it stands in change rows; never its text.
     pub name: Arc<str>,
+    /// The object types of the tenant as they were when the request came.
+    pub types: Arc<Registry>,
+    /// The token's id; none for the program itself.
+    pub token: Option<Key>,
     /// The upstream that the token stands for; `externalId` belongs to it.
     pub source: Arc<str>,
     /// What the client's dialect tolerates and wants back.
-    pub profile: &'static Profile,
+    pub profile: Profile,
     /// What it may do.
     pub scopes: Scopes,
     /// The dialect of this request.
     pub dialect: Dialect,
     /// The id of this request, as in the log and the `X-Request-Id` header.
     pub request_id: Arc<str>,
+    /// For a dry run: where its effects are noted. Nothing is written then.
+    pub rehearsal: Option<Rehearsal>,
 }
 
 impl Actor {

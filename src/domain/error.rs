@@ -23,8 +23,16 @@ pub enum Kind {
     Mutability,
     /// Sensitive data where it must not stand.
     Sensitive,
+    /// Another version of the protocol.
+    InvalidVersion,
     /// A result too large to work out.
     TooMany,
+    /// A cursor that was not given to this caller for this query (RFC 9865 §2.2).
+    InvalidCursor,
+    /// A cursor that is too old.
+    ExpiredCursor,
+    /// A page of a size that cannot be had with a cursor.
+    InvalidCount,
     /// A value that must be unique is taken (to IDM a failed policy, 403).
     Uniqueness,
     /// The state of the object forbids it.
@@ -92,7 +100,16 @@ impl Kind {
             Kind::InvalidValue => row(400, Some("invalidValue"), 400, "invalid-value", "a value is missing or not valid"),
             Kind::Mutability => row(400, Some("mutability"), 400, "mutability", "the attribute may not be changed"),
             Kind::Sensitive => row(400, Some("sensitive"), 400, "sensitive", "sensitive data may not stand in the address"),
+            Kind::InvalidVersion => row(400, Some("invalidVers"), 400, "invalid-version", "this version is not spoken here"),
             Kind::TooMany => row(400, Some("tooMany"), 400, "too-many", "the result is too large"),
+            Kind::InvalidCursor => {
+                let text = "the cursor was not given to this token for this query; begin again with an empty one";
+                row(400, Some("invalidCursor"), 400, "invalid-cursor", text)
+            }
+            Kind::ExpiredCursor => {
+                row(400, Some("expiredCursor"), 400, "expired-cursor", "the cursor has expired; begin again with an empty one")
+            }
+            Kind::InvalidCount => row(400, Some("invalidCount"), 400, "invalid-count", "the page size is not possible here"),
             Kind::Uniqueness => row(409, Some("uniqueness"), 403, "uniqueness", "a value that must be unique is taken"),
             Kind::Conflict => row(409, None, 409, "conflict", "the state of the object forbids it"),
             Kind::Policy => row(400, Some("invalidValue"), 403, "policy", "Policy validation failed"),

@@ -1,11 +1,15 @@
 //! The pure core: values in, values out. No database, no network, no clock, no randomness.
 
 pub mod actor;
+pub mod bulk;
 pub mod condition;
+pub mod cursor;
 pub mod dialect;
+pub mod difference;
 pub mod discovery;
 pub mod document;
 pub mod duration;
+pub mod effects;
 pub mod error;
 pub mod expression;
 pub mod filter;
@@ -21,6 +25,8 @@ pub mod resource;
 pub mod schema;
 pub mod scope;
 pub mod secret;
+pub mod sort;
 pub mod source;
 pub mod time;
 pub mod token;
+pub mod written;

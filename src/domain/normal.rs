@@ -11,6 +11,10 @@ use crate::domain::time::Timestamp;
 /// Longest indexed text, in bytes; longer values are cut and carry a hash, and hits are re-checked.
 pub const INDEX_BYTES: usize = 256;
 
+/// Tells the Unicode tables of this binary from others: a digest of how each character is composed and folded. Another value
+/// in a database means that its index was made by other tables.
+pub const TABLES: &str = "38569f4c7abe20bd";
+
 /// NFC, and case-folded unless `case_exact`.
 pub fn text(value: &str, case_exact: bool) -> String {
     if value.is_ascii() {
@@ -75,6 +79,12 @@ pub fn instant(value: Timestamp) -> String {
     integer(value.micros())
 }
 
+/// The instant behind its index form.
+pub fn parse_instant(form: &str) -> Option<Timestamp> {
+    let bits = u64::from_str_radix(form, 16).ok().filter(|_| form.len() == 16)?;
+    Some(Timestamp::from_micros((bits ^ (1 << 63)).cast_signed()))
+}
+
 /// A boolean's index form.
 pub const fn boolean(value: bool) -> &'static str {
     if value { "true" } else { "false" }
@@ -90,6 +100,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_tables_are_known() {
+        let mut all = String::new();
+        for character in (0x80..=0x0010_ffff).filter_map(char::from_u32) {
+            let one = character.to_string();
+            let (exact, folded) = (text(&one, true), text(&one, false));
+            if exact != one || folded != one {
+                all.push_str(&format!("{one}{exact}{folded}"));
+            }
+        }
+        let digest: String = hash(&all)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(digest, TABLES, "the tables changed: with the new digest every index is made anew at the next start");
+    }
+
+    #[test]
     fn folds_beyond_ascii() {
         for (a, b) in [("Straße", "STRASSE"), ("É", "e\u{301}"), ("ΌΣΟΣ", "όσος"), ("ﬁ", "FI")] {
             assert_eq!(text(a, false), text(b, false), "{a} {b}");
@@ -102,6 +126,10 @@ mod tests {
     fn numbers_keep_their_order_as_text() {
         let integers = [i64::MIN, -5, -1, 0, 1, 7, i64::MAX];
         assert!(integers.windows(2).all(|w| integer(w[0]) < integer(w[1])));
+        for value in integers {
+            assert_eq!(parse_instant(&integer(value)), Some(Timestamp::from_micros(value)));
+        }
+        assert_eq!((parse_instant(""), parse_instant("x"), parse_instant("00")), (None, None, None));
         let decimals = [f64::NEG_INFINITY, -1.5, -0.25, 0.0, 0.25, 1.5, 1e300];
         assert!(decimals.windows(2).all(|w| decimal(w[0]) < decimal(w[1])));
         assert_eq!(decimal(-0.0), decimal(0.0));

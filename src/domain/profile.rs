@@ -1,9 +1,15 @@
-//! Client profiles: how much of the RFC a client keeps to, as data (spec/admin.md, "Client profiles").
+//! Client profiles: how much of the RFC a client keeps to, as data (spec/admin.md, "Client profiles"; docs/clients.md).
+//!
+//! A profile is a name and a value for each key. A token names one, and may say otherwise for single keys.
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::error::{Fault, Kind, excerpt};
 
 /// What becomes of an attribute that no schema of the type has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum UnknownAttributes {
     /// It is left out, and named for the log.
     Ignore,
@@ -11,17 +17,19 @@ pub enum UnknownAttributes {
     Reject,
 }
 
-/// What a PATCH replace does when its value filter matches nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a PATCH add or replace does when its value filter matches nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum WithoutMatch {
     /// An element is made from the filter's `eq` terms and the value.
     Create,
-    /// 400 noTarget (RFC 7644 §3.5.2.3).
+    /// 400 noTarget (RFC 7644 §3.5.2.3, table 9).
     NoTarget,
 }
 
 /// What becomes of a reference that resolves to nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Unresolved {
     /// It is recorded, confers nothing and is never bound later.
     Record,
@@ -30,7 +38,8 @@ pub enum Unresolved {
 }
 
 /// What an empty `Operations` array answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum EmptyOperations {
     /// 400 invalidSyntax (RFC 7644 §3.5.2: one or more).
     Refuse,
@@ -39,7 +48,8 @@ pub enum EmptyOperations {
 }
 
 /// What a PATCH of a group answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum GroupPatchReply {
     /// 200 with the resource, up to the limit of spec/scim.md §2.5.
     Resource,
@@ -47,29 +57,85 @@ pub enum GroupPatchReply {
     NoContent,
 }
 
-/// How a client is met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Profile {
-    /// Its name in the admin API and on the command line.
-    pub name: &'static str,
-    /// Attributes that no schema has.
-    pub unknown_attributes: UnknownAttributes,
-    /// Whether booleans and numbers in strings, single objects for arrays and strings for `{value}` are taken.
-    pub coerce: bool,
-    /// PATCH replace on a value filter without match.
-    pub replace_without_match: WithoutMatch,
-    /// Members, managers and roles that resolve to nothing.
-    pub unresolved_members: Unresolved,
-    /// A PATCH without operations.
-    pub empty_operations: EmptyOperations,
-    /// The answer to a PATCH of a group.
-    pub group_patch_reply: GroupPatchReply,
-    /// Whether a POST for a deactivated object with the same externalId or unique value brings it back.
-    pub revive_on_post: bool,
-    /// Whether `schemas` must be given and name the core schema.
-    pub schemas_required: bool,
-    /// Whether the profile is picked anew for each request, by its shape.
-    detect: bool,
+macro_rules! keys {
+    ($( $(#[doc = $about:literal])+ $field:ident ($name:literal): $type:ty; )+) => {
+        /// How a client is met.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub struct Profile {
+            /// Its name in the admin API and on the command line.
+            pub name: &'static str,
+            $( $(#[doc = $about])+ pub $field: $type, )+
+            /// Whether the client is told by its requests.
+            detect: bool,
+        }
+
+        /// Single keys in which a token differs from its profile.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        pub struct Overrides { $( $field: Option<$type>, )+ }
+
+        /// Name and meaning of each key.
+        pub static KEYS: &[(&str, &str)] = &[$( ($name, concat!($($about),+)), )+];
+
+        impl Profile {
+            /// Every key with its value.
+            pub fn keys(&self) -> Map<String, Value> {
+                let mut out = Map::new();
+                $( out.insert($name.to_owned(), json!(self.$field)); )+
+                out
+            }
+
+            /// The same with some keys changed.
+            #[must_use]
+            pub fn with(mut self, overrides: &Overrides) -> Self {
+                $( self.$field = overrides.$field.unwrap_or(self.$field); )+
+                self
+            }
+        }
+
+        impl Overrides {
+            /// Reads keys and values as [`Profile::keys`] shows them.
+            ///
+            /// # Errors
+            /// [`Kind::InvalidValue`] naming the key and what it takes.
+            pub fn parse(given: &Map<String, Value>) -> Result<Self, Fault> {
+                let mut out = Self::default();
+                for (name, value) in given {
+                    match name.as_str() {
+                        $( $name => out.$field = Some(key($name, value)?), )+
+                        _ => return Err(no_such_key(name)),
+                    }
+                }
+                Ok(out)
+            }
+
+            /// The keys that are set.
+            pub fn keys(&self) -> Map<String, Value> {
+                let mut out = Map::new();
+                $( if let Some(value) = self.$field { out.insert($name.to_owned(), json!(value)); } )+
+                out
+            }
+        }
+    };
+}
+
+keys! {
+    /// Attributes that no schema of the type has: `ignore` leaves them out, `reject` answers 400 invalidSyntax.
+    unknown_attributes("unknownAttributes"): UnknownAttributes;
+    /// Whether booleans and numbers in strings, one object for an array and a string for `{value}` are taken.
+    coerce("coerce"): bool;
+    /// A PATCH add or replace whose value filter matches nothing: `create` makes an element of the filter's `eq` terms,
+    /// `noTarget` answers 400.
+    without_match("withoutMatch"): WithoutMatch;
+    /// Members, managers and roles that name nothing: `record` keeps them, never bound, `refuse` answers 400 invalidValue.
+    unresolved_members("unresolvedMembers"): Unresolved;
+    /// A PATCH with an empty Operations array: `refuse` answers 400 invalidSyntax, `accept` changes nothing.
+    empty_operations("emptyOperations"): EmptyOperations;
+    /// What a PATCH of a group answers: `resource` (200, up to 100 members) or `noContent` (204).
+    group_patch_reply("groupPatchReply"): GroupPatchReply;
+    /// Whether a POST for a deactivated object with the same externalId or unique value brings it back with its id.
+    revive_on_post("reviveOnPost"): bool;
+    /// Whether `schemas` must be given and name the core schema, or PatchOp.
+    schemas_required("schemasRequired"): bool;
 }
 
 impl Profile {
@@ -78,7 +144,7 @@ impl Profile {
         name: "generic",
         unknown_attributes: UnknownAttributes::Ignore,
         coerce: true,
-        replace_without_match: WithoutMatch::Create,
+        without_match: WithoutMatch::Create,
         unresolved_members: Unresolved::Record,
         empty_operations: EmptyOperations::Refuse,
         group_patch_reply: GroupPatchReply::Resource,
@@ -91,7 +157,7 @@ impl Profile {
         name: "strict",
         unknown_attributes: UnknownAttributes::Reject,
         coerce: false,
-        replace_without_match: WithoutMatch::NoTarget,
+        without_match: WithoutMatch::NoTarget,
         unresolved_members: Unresolved::Refuse,
         schemas_required: true,
         ..Self::GENERIC
@@ -105,10 +171,11 @@ impl Profile {
     };
     /// Okta (spec/scim.md §11.2).
     pub const OKTA: Self = Self { name: "okta", revive_on_post: true, ..Self::GENERIC };
-    /// Picks one of the others by the shape of each request; the generic one until told apart.
+    /// As the client that the token's requests show; the generic one until told apart.
     pub const AUTO: Self = Self { name: "auto", detect: true, ..Self::GENERIC };
 
-    const ALL: [&'static Self; 5] = [&Self::GENERIC, &Self::STRICT, &Self::ENTRA, &Self::OKTA, &Self::AUTO];
+    /// All there are.
+    pub const ALL: [&'static Self; 5] = [&Self::GENERIC, &Self::STRICT, &Self::ENTRA, &Self::OKTA, &Self::AUTO];
 
     /// The profile of this name.
     pub fn by_name(name: &str) -> Option<&'static Self> {
@@ -120,31 +187,47 @@ impl Profile {
         Self::ALL.into_iter().map(|p| p.name)
     }
 
-    /// The profile to meet this request with: itself, or for `auto` what the request looks like.
-    pub fn for_request(&'static self, user_agent: Option<&str>, body: Option<&Value>) -> &'static Self {
-        if !self.detect {
-            return self;
+    /// Whether the client is told by its requests.
+    pub const fn detects(&self) -> bool {
+        self.detect
+    }
+
+    /// The client that the head of a request shows: its agent, or a flag of Entra's on the address. Never `strict`.
+    pub fn of_head(user_agent: Option<&str>, query: &str) -> Option<&'static Self> {
+        if user_agent.is_some_and(|agent| agent.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("okta "))) {
+            return Some(&Self::OKTA);
         }
-        if user_agent.is_some_and(|agent| agent.starts_with("Okta ")) {
-            return &Self::OKTA;
-        }
-        if body.is_some_and(looks_like_entra) { &Self::ENTRA } else { &Self::GENERIC }
+        let flag = |pair: &str| {
+            let name = pair.split('=').next().unwrap_or_default().to_ascii_lowercase();
+            name == "aadoptscim062020" || name.starts_with("azureadscimpatch")
+        };
+        query.split('&').any(flag).then_some(&Self::ENTRA)
+    }
+
+    /// The client that a body shows: Entra by capitalised operations, or by its directory's own schema. Never `strict`.
+    pub fn of_body(body: &Value) -> Option<&'static Self> {
+        let list = |name: &str| {
+            let found = body.as_object().and_then(|parts| parts.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)));
+            found.and_then(|(_, value)| value.as_array()).map_or(&[][..], Vec::as_slice)
+        };
+        let capitalised = |o: &Value| matches!(o.get("op").and_then(Value::as_str), Some("Add" | "Replace" | "Remove"));
+        let microsoft = |s: &Value| s.as_str().is_some_and(|s| s.starts_with("http://schemas.microsoft.com/"));
+        (list("Operations").iter().any(capitalised) || list("schemas").iter().any(microsoft)).then_some(&Self::ENTRA)
     }
 }
 
-// Capitalised operations, and the directory's own schema on a group.
-fn looks_like_entra(body: &Value) -> bool {
-    let operations = body.get("Operations").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let schemas = body.get("schemas").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let capitalised = |o: &Value| o.get("op").and_then(Value::as_str).is_some_and(|op| op.starts_with(['A', 'R']));
-    operations.iter().any(capitalised)
-        || schemas.iter().any(|s| s.as_str().is_some_and(|s| s.starts_with("http://schemas.microsoft.com/")))
+fn key<T: for<'de> Deserialize<'de>>(name: &str, value: &Value) -> Result<T, Fault> {
+    T::deserialize(value)
+        .map_err(|e| Fault::new(Kind::InvalidValue, format!("profile key '{name}': {}", excerpt(&e.to_string()))))
+}
+
+fn no_such_key(name: &str) -> Fault {
+    let known: Vec<_> = KEYS.iter().map(|(name, _)| *name).collect();
+    Fault::new(Kind::InvalidValue, format!("no profile key '{}'; there are {}", excerpt(name), known.join(", ")))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -156,19 +239,59 @@ mod tests {
     }
 
     #[test]
-    fn auto_tells_clients_apart() {
-        let entra = json!({"Operations": [{"op": "Replace", "path": "active", "value": "False"}]});
-        let group = json!({"schemas": ["http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"]});
-        let plain = json!({"Operations": [{"op": "replace", "path": "active", "value": false}]});
-        for (agent, body, name) in [
-            (Some("Okta SCIM Client 1.0.0"), Some(&plain), "okta"),
-            (None, Some(&entra), "entra"),
-            (None, Some(&group), "entra"),
-            (None, Some(&plain), "generic"),
-            (None, None, "generic"),
-        ] {
-            assert_eq!(Profile::AUTO.for_request(agent, body).name, name);
+    fn every_key_is_shown_and_may_be_overridden() {
+        for profile in Profile::ALL {
+            let keys = profile.keys();
+            assert_eq!(keys.keys().collect::<Vec<_>>(), KEYS.iter().map(|(name, _)| name).collect::<Vec<_>>());
+            // All keys of another profile over the generic one make that profile, but for its name.
+            let overrides = Overrides::parse(&keys).unwrap();
+            assert_eq!(overrides.keys(), keys);
+            assert_eq!(Profile::GENERIC.with(&overrides).keys(), keys);
+            assert_eq!(profile.with(&Overrides::default()), *profile);
         }
-        assert_eq!(Profile::STRICT.for_request(Some("Okta SCIM Client 1.0.0"), None).name, "strict");
+        let one = json!({"reviveOnPost": false});
+        let okta = Profile::OKTA.with(&Overrides::parse(one.as_object().unwrap()).unwrap());
+        assert_eq!((okta.name, okta.revive_on_post), ("okta", false));
+    }
+
+    #[test]
+    fn overrides_that_are_none_are_refused() {
+        for (given, text) in [
+            (json!({"reviveOnPosts": true}), "no profile key 'reviveOnPosts'"),
+            (json!({"detect": true}), "no profile key"),
+            (json!({"reviveOnPost": "yes"}), "'reviveOnPost': invalid type"),
+            (json!({"unknownAttributes": "keep"}), "'unknownAttributes': unknown variant"),
+            (json!({"withoutMatch": null}), "'withoutMatch'"),
+        ] {
+            let fault = Overrides::parse(given.as_object().unwrap()).unwrap_err();
+            assert_eq!(fault.kind, Kind::InvalidValue);
+            assert!(fault.detail.contains(text), "{fault}");
+        }
+    }
+
+    #[test]
+    fn clients_are_told_apart() {
+        for (agent, query, name) in [
+            (Some("Okta SCIM Client 1.0.0"), "", Some("okta")),
+            (Some("okta scim client 2"), "aadOptscim062020", Some("okta")),
+            (Some("Oktä"), "", None),
+            (Some("python-requests/2"), "filter=x&aadOptscim062020", Some("entra")),
+            (None, "AADOPTSCIM062020=&count=1", Some("entra")),
+            (None, "AzureAdScimPatch2017", Some("entra")),
+            (None, "filter=aadOptscim062020", None),
+            (None, "", None),
+        ] {
+            assert_eq!(Profile::of_head(agent, query).map(|p| p.name), name, "{agent:?} {query}");
+        }
+        for (body, name) in [
+            (json!({"Operations": [{"op": "Replace", "path": "active", "value": "False"}]}), Some("entra")),
+            (json!({"operations": [{"op": "add"}, {"op": "Remove"}]}), Some("entra")),
+            (json!({"schemas": ["http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"]}), Some("entra")),
+            (json!({"Operations": [{"op": "replace"}, {"op": "REPLACE"}]}), None),
+            (json!({"Operations": "Add", "schemas": 7}), None),
+            (json!([{"op": "Add"}]), None),
+        ] {
+            assert_eq!(Profile::of_body(&body).map(|p| p.name), name, "{body}");
+        }
     }
 }

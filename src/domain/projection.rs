@@ -101,6 +101,11 @@ impl Projection {
         kind.paths().any(|(path, a)| path.sub.is_none() && a.relationship.as_deref() == Some(name) && self.wants(kind, path))
     }
 
+    /// Whether all that a document holds is shown; relationships that are not were not loaded ([`Projection::needs_relationship`]).
+    pub fn is_whole(&self, kind: &ObjectType) -> bool {
+        self.mode == Mode::Default && self.hidden.iter().all(|path| kind.attribute(*path).relationship.is_some())
+    }
+
     /// Takes out of a whole resource what is not shown.
     pub fn apply(&self, kind: &ObjectType, resource: &mut Map) {
         if self.mode == Mode::Default {
@@ -285,6 +290,9 @@ mod tests {
         let registry = Registry::shipped().unwrap();
         let (user, role) = (registry.by_name("user").unwrap(), registry.by_name("role").unwrap());
         assert!(Projection::all(user).hidden.is_empty());
+        assert!(Projection::all(user).is_whole(user) && Projection::all(role).is_whole(role));
+        assert!(!Projection::parse(user, Some("userName"), None).unwrap().is_whole(user));
+        assert!(!Projection::parse(user, None, Some("nope")).unwrap().is_whole(user));
         let mut shown = resource();
         Projection::all(user).apply(user, shown.as_object_mut().unwrap());
         assert_eq!(shown, resource());

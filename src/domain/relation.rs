@@ -98,6 +98,8 @@ pub enum Precondition {
     Absent,
     /// One of these revisions.
     Revision(Vec<i64>),
+    /// None of these revisions.
+    Unlike(Vec<i64>),
 }
 
 impl Precondition {
@@ -107,6 +109,7 @@ impl Precondition {
             Precondition::None | Precondition::Exists => true,
             Precondition::Absent => false,
             Precondition::Revision(revs) => revs.contains(&rev),
+            Precondition::Unlike(revs) => !revs.contains(&rev),
         }
     }
 }

@@ -144,22 +144,14 @@ impl Resource {
     /// the SCIM root, without a slash at its end.
     pub fn into_scim(mut self, base: &str) -> Map<String, Value> {
         let mut doc = std::mem::take(&mut self.doc);
-        for attribute in self.kind.attributes_of(super::schema::Home::Schema(0)) {
-            if let Some(name) = &attribute.relationship
-                && let Some(value) = self.relationship_value(base, name, attribute)
-            {
-                doc.insert(attribute.name.clone(), value);
-            }
+        for (attribute, value) in self.views(base, 0) {
+            doc.insert(attribute.to_owned(), value);
         }
-        for schema in &self.kind.schemas[1..] {
-            for attribute in &schema.attributes {
-                if let Some(name) = &attribute.relationship
-                    && let Some(value) = self.relationship_value(base, name, attribute)
-                {
-                    let home = doc.entry(schema.id.clone()).or_insert_with(|| Value::Object(Map::new()));
-                    if let Value::Object(home) = home {
-                        home.insert(attribute.name.clone(), value);
-                    }
+        for (index, schema) in self.kind.schemas.iter().enumerate().skip(1) {
+            for (attribute, value) in self.views(base, index) {
+                let home = doc.entry(schema.id.clone()).or_insert_with(|| Value::Object(Map::new()));
+                if let Value::Object(home) = home {
+                    home.insert(attribute.to_owned(), value);
                 }
             }
         }
@@ -181,6 +173,14 @@ impl Resource {
             }),
         );
         out
+    }
+
+    /// The attributes of one schema that show relationships, as far as these were loaded.
+    pub(super) fn views(&self, base: &str, schema: usize) -> impl Iterator<Item = (&str, Value)> {
+        self.kind.attributes_of(super::schema::Home::Schema(schema)).iter().filter_map(move |attribute| {
+            let property = attribute.relationship.as_deref()?;
+            Some((attribute.name.as_str(), self.relationship_value(base, property, attribute)?))
+        })
     }
 
     fn relationship_value(&self, base: &str, property: &str, attribute: &super::schema::Attribute) -> Option<Value> {

@@ -83,6 +83,12 @@ impl Pepper {
         bytes.try_into().map(Self::from_bytes).map_err(|_| SecretError::SealedForm)
     }
 
+    /// A key for another purpose, which says nothing of this one.
+    pub fn derive(&self, purpose: &str) -> MasterKey {
+        // No token begins with a control sign, so this is the digest of none.
+        MasterKey::from_bytes(self.digest(&format!("\u{1}{purpose}")))
+    }
+
     /// What is stored of a token, and what it is found by.
     pub fn digest(&self, token: &str) -> Digest {
         let mut out = [0; 32];

@@ -2,7 +2,7 @@
 
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::web::{self, resource};
-use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, ResponseError as _};
+use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, ResponseError as _, Route, guard};
 
 use super::failure::{Failure, Wire};
 use crate::domain::error::{Fault, Kind};
@@ -16,6 +16,11 @@ pub struct Address {
 /// The address `path`, with or without a slash at its end (spec/scim.md §2.2).
 pub fn at(path: &str) -> Address {
     Address { resource: resource([path.to_owned(), format!("{path}/")]), methods: Vec::new() }
+}
+
+/// A route that answers GET, and HEAD as GET without the body.
+pub fn read() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 macro_rules! methods {
@@ -62,7 +67,7 @@ impl Address {
         self.resource.default_service(web::to(move || std::future::ready(refusal::<W>(&allow))))
     }
 
-    fn method(mut self, name: &'static str, route: actix_web::Route) -> Self {
+    fn method(mut self, name: &'static str, route: Route) -> Self {
         self.methods.push(name);
         self.resource = self.resource.route(route);
         self

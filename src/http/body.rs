@@ -14,16 +14,55 @@ use crate::domain::error::{Fault, Kind, excerpt};
 /// # Errors
 /// [`Kind::TooLarge`] beyond the limit, before parsing; [`Kind::UnsupportedMediaType`]; [`Kind::InvalidSyntax`].
 pub async fn json(req: &HttpRequest, payload: web::Payload, limits: Limits) -> Result<Value, Fault> {
-    check_media_type(req)?;
-    let bytes = read(req, payload, limits.body).await?;
-    if bytes.is_empty() {
-        return Err(Fault::new(Kind::InvalidSyntax, "the body is empty; it must be JSON"));
-    }
-    json::parse(&bytes, limits.depth)
+    let body = optional(req, payload, limits).await?;
+    body.ok_or_else(empty)
 }
 
-async fn read(req: &HttpRequest, mut payload: web::Payload, limit: usize) -> Result<web::BytesMut, Fault> {
-    let too_large = || Fault::new(Kind::TooLarge, format!("the body is larger than {limit} bytes"));
+/// Reads a JSON body that may be left out.
+///
+/// # Errors
+/// As [`json`], but for an empty body.
+pub async fn optional(req: &HttpRequest, payload: web::Payload, limits: Limits) -> Result<Option<Value>, Fault> {
+    let too_large = || Fault::new(Kind::TooLarge, format!("the body is larger than {} bytes", limits.body));
+    parsed(req, payload, limits.body, limits.json, too_large).await
+}
+
+/// As [`json`], with limits of its own and a fault that names them.
+///
+/// # Errors
+/// As [`json`].
+pub async fn json_within(
+    req: &HttpRequest,
+    payload: web::Payload,
+    limit: usize,
+    shape: json::Limits,
+    too_large: impl Fn() -> Fault,
+) -> Result<Value, Fault> {
+    parsed(req, payload, limit, shape, too_large).await?.ok_or_else(empty)
+}
+
+fn empty() -> Fault {
+    Fault::new(Kind::InvalidSyntax, "the body is empty; it must be JSON")
+}
+
+async fn parsed(
+    req: &HttpRequest,
+    payload: web::Payload,
+    limit: usize,
+    shape: json::Limits,
+    too_large: impl Fn() -> Fault,
+) -> Result<Option<Value>, Fault> {
+    check_media_type(req)?;
+    let bytes = read(req, payload, limit, too_large).await?;
+    if bytes.is_empty() { Ok(None) } else { json::parse(&bytes, shape).map(Some) }
+}
+
+async fn read(
+    req: &HttpRequest,
+    mut payload: web::Payload,
+    limit: usize,
+    too_large: impl Fn() -> Fault,
+) -> Result<web::BytesMut, Fault> {
     let announced = req.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large());
@@ -43,7 +82,7 @@ async fn read(req: &HttpRequest, mut payload: web::Payload, limit: usize) -> Res
 fn check_media_type(req: &HttpRequest) -> Result<(), Fault> {
     let Some(given) = req.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()) else { return Ok(()) };
     let essence = given.split(';').next().unwrap_or_default().trim();
-    let known = ["application/scim+json", "application/json"].iter().any(|t| essence.eq_ignore_ascii_case(t));
+    let known = ["application/scim+json", "application/json", "*/*"].iter().any(|t| essence.eq_ignore_ascii_case(t));
     if known || essence.is_empty() {
         return Ok(());
     }

@@ -4,15 +4,20 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, USER_AGENT};
 use actix_web::{FromRequest, HttpRequest, web};
+use serde_json::Value;
 
+use super::dry_run;
 use super::failure::{self, Failure, Wire};
 use super::state::State;
+use crate::auth::Principal;
 use crate::domain::actor::Actor;
 use crate::domain::error::{Fault, Kind};
+use crate::domain::profile::Profile;
 use crate::domain::scope::{Action, Permission};
 use crate::telemetry::request;
 
@@ -22,12 +27,31 @@ pub trait Demand: 'static {
     type Wire: Wire;
     /// The action.
     const ACTION: Action;
+    /// Whether every write that demands this can be tried in a dry run; where not, it is refused.
+    const REHEARSES: bool;
 }
 
 /// A caller who may do what `D` demands.
 pub struct Caller<D> {
     actor: Actor,
+    principal: Arc<Principal>,
+    // The client that the head of the request shows, which says more than a body.
+    head: Option<&'static Profile>,
     demand: PhantomData<D>,
+}
+
+impl<D> Caller<D> {
+    /// The same caller, met as the client that the body of his request shows, if his token's profile tells clients so.
+    #[must_use]
+    pub fn having_sent(mut self, state: &State, body: &Value) -> Self {
+        if self.principal.detects()
+            && self.head.is_none()
+            && let Some(shown) = Profile::of_body(body)
+        {
+            self.actor.profile = state.auth.meet(&self.principal, Some(shown));
+        }
+        self
+    }
 }
 
 impl<D> Deref for Caller<D> {
@@ -53,43 +77,52 @@ impl<D: Demand> FromRequest for Caller<D> {
                 let text = format!("this needs the scope '{}'", permission.scope().name());
                 return Err(Failure::new(Fault::new(Kind::Forbidden, text)));
             }
+            let types = state.service.registry(principal.tenant).await?;
+            let agent = req.headers().get(USER_AGENT).and_then(|h| h.to_str().ok());
+            let head = if principal.detects() { Profile::of_head(agent, req.query_string()) } else { None };
             let actor = Actor {
                 tenant: principal.tenant,
+                types,
                 name: principal.name.clone(),
+                token: Some(principal.id),
                 source: principal.source.clone(),
-                profile: principal.profile,
+                profile: state.auth.meet(&principal, head),
                 scopes: principal.scopes,
                 dialect: D::Wire::DIALECT,
                 request_id: request::current().map_or_else(|| "".into(), |id| id.as_str().into()),
+                rehearsal: dry_run::wish(&req, D::REHEARSES)?,
             };
-            Ok(Self { actor, demand: PhantomData })
+            Ok(Self { actor, principal, head, demand: PhantomData })
         })
     }
 }
 
 macro_rules! demands {
-    ($($(#[$doc:meta])* $name:ident: $wire:ident, $action:ident;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident: $wire:ident, $action:ident, $rehearses:literal;)*) => {$(
         $(#[$doc])*
         pub struct $name;
 
         impl Demand for $name {
             type Wire = failure::$wire;
             const ACTION: Action = Action::$action;
+            const REHEARSES: bool = $rehearses;
         }
     )*};
 }
 
 demands! {
     /// To view over SCIM.
-    ScimRead: Scim, Read;
+    ScimRead: Scim, Read, true;
     /// To create, change and delete over SCIM; roles and grants ask for more.
-    ScimWrite: Scim, Write;
+    ScimWrite: Scim, Write, true;
     /// To view over IDM.
-    IdmRead: Idm, Read;
+    IdmRead: Idm, Read, true;
     /// To create, change and delete over IDM; roles and grants ask for more.
-    IdmWrite: Idm, Write;
+    IdmWrite: Idm, Write, true;
     /// To configure a tenant.
-    AdminAll: Admin, Admin;
+    AdminAll: Admin, Admin, false;
+    /// To configure a tenant by a write that can be tried in a dry run.
+    AdminTry: Admin, Admin, true;
     /// To create and remove tenants.
-    Operate: Admin, Operator;
+    Operate: Admin, Operator, false;
 }

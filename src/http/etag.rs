@@ -15,15 +15,9 @@ pub enum Tags {
 }
 
 fn tags(req: &HttpRequest, name: &HeaderName) -> Option<Tags> {
-    let text = req.headers().get(name)?.to_str().unwrap_or_default();
-    if text.trim() == "*" {
-        return Some(Tags::Any);
-    }
-    let bare = |tag: &str| {
-        let tag = tag.trim();
-        tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"').to_owned()
-    };
-    Some(Tags::Listed(text.split(',').map(bare).collect()))
+    // A list may be spread over several lines (RFC 9110 §5.3).
+    let lines: Vec<&str> = req.headers().get_all(name).map(|line| line.to_str().unwrap_or_default()).collect();
+    (!lines.is_empty()).then(|| Tags::parse(&lines.join(",")))
 }
 
 /// `If-Match`.
@@ -37,6 +31,18 @@ pub fn if_none_match(req: &HttpRequest) -> Option<Tags> {
 }
 
 impl Tags {
+    /// Reads a list of entity tags, or `*`.
+    pub fn parse(text: &str) -> Self {
+        if text.trim() == "*" {
+            return Self::Any;
+        }
+        let bare = |tag: &str| {
+            let tag = tag.trim();
+            tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"').to_owned()
+        };
+        Self::Listed(text.split(',').map(bare).collect())
+    }
+
     /// The revisions they name, read by the dialect's `parse`; what is no revision matches nothing.
     pub fn revisions(&self, parse: impl Fn(&str) -> Option<i64>) -> Precondition {
         match self {
@@ -49,4 +55,14 @@ impl Tags {
 /// The precondition of a write with `If-Match`.
 pub fn precondition(req: &HttpRequest, parse: impl Fn(&str) -> Option<i64>) -> Precondition {
     if_match(req).map_or(Precondition::None, |tags| tags.revisions(parse))
+}
+
+/// The precondition of a write in a dialect that knows both headers; `If-Match` goes first (RFC 9110 §13.2.2).
+pub fn of_write(req: &HttpRequest, parse: impl Fn(&str) -> Option<i64>) -> Precondition {
+    match (if_match(req), if_none_match(req)) {
+        (Some(tags), _) => tags.revisions(parse),
+        (None, Some(Tags::Any)) => Precondition::Absent,
+        (None, Some(Tags::Listed(list))) => Precondition::Unlike(list.iter().filter_map(|t| parse(t)).collect()),
+        (None, None) => Precondition::None,
+    }
 }

@@ -53,18 +53,7 @@ impl<W: Wire> From<Fault> for Failure<W> {
 
 impl<W: Wire> From<ServiceError> for Failure<W> {
     fn from(error: ServiceError) -> Self {
-        Self::new(match error {
-            ServiceError::Fault(fault) => fault,
-            // The one place that logs what is not the caller's to mend.
-            passing if passing.is_passing() => {
-                log::warn!("cannot serve now: {passing}");
-                Fault::of(Kind::Unavailable).retry_after(1)
-            }
-            lasting => {
-                log::error!("cannot serve: {lasting}");
-                Fault::of(Kind::Internal)
-            }
-        })
+        Self::new(error.into_fault())
     }
 }
 

@@ -2,14 +2,17 @@
 
 pub mod address;
 pub mod admin;
+pub mod base;
 pub mod body;
 pub mod caller;
+pub mod dry_run;
 pub mod etag;
 pub mod failure;
 pub mod health;
 pub mod idm;
 pub mod openapi;
 pub mod path;
+pub mod prefer;
 pub mod query;
 pub mod request;
 pub mod router;

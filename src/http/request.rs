@@ -4,13 +4,19 @@ use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderName, HeaderValue, USER_AGENT};
 use actix_web::middleware::Next;
-use actix_web::{Error, web};
+use actix_web::{Error, HttpRequest, web};
 
+use super::dry_run;
 use super::state::State;
 use crate::runtime::random;
 use crate::telemetry::request::{RequestId, with_id};
+
+/// What the client calls itself.
+pub fn user_agent(req: &HttpRequest) -> Option<&str> {
+    req.headers().get(USER_AGENT)?.to_str().ok()
+}
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -20,7 +26,7 @@ const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 /// Those of the handlers; they are answers already.
 pub async fn with_request_id(
     req: ServiceRequest,
-    next: Next<impl MessageBody>,
+    next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let given = req.headers().get(&HEADER).and_then(|v| v.to_str().ok()).and_then(RequestId::parse);
     let id = given.unwrap_or_else(|| RequestId::from_uuid(random::key()));
@@ -28,11 +34,11 @@ pub async fn with_request_id(
         let began = Instant::now();
         let method = req.method().clone();
         let state = req.app_data::<web::Data<State>>().cloned();
-        let mut answer = next.call(req).await?;
+        let mut answer = dry_run::finish(next.call(req).await?);
         if let Some(state) = state {
             state.metrics.request(method.as_str(), answer.status().as_u16(), began.elapsed());
             // What was written may concern targets.
-            if !method.is_safe() && answer.status().is_success() {
+            if !method.is_safe() && answer.status().is_success() && !dry_run::was_dry(&answer) {
                 state.sync.wake();
             }
         }

@@ -1,18 +1,18 @@
 //! The URL map, on one page. Every address answers with and without a slash at its end, HEAD wherever GET, and any other
 //! method with 405 in its dialect's form.
 
-use actix_web::web::{self, ServiceConfig, get, scope};
+use actix_web::web::{self, ServiceConfig, scope};
 
-use super::address::at;
+use super::address::{at, read};
 use super::failure::{Admin, Idm, Scim};
 use super::{admin, health, idm, openapi, scim};
 
 /// Every address.
 pub fn routes(app: &mut ServiceConfig) {
-    app.route("/health", get().to(health::health))
-        .route("/ready", get().to(health::ready))
-        .route("/metrics", get().to(health::metrics))
-        .route("/openapi.json", get().to(openapi::openapi))
+    app.route("/health", read().to(health::health))
+        .route("/ready", read().to(health::ready))
+        .route("/metrics", read().to(health::metrics))
+        .route("/openapi.json", read().to(openapi::openapi))
         .service(
             scope("/scim/v2")
                 .service(at("/ServiceProviderConfig").get(scim::discovery::provider).or::<Scim>())
@@ -20,6 +20,16 @@ pub fn routes(app: &mut ServiceConfig) {
                 .service(at("/ResourceTypes/{name}").get(scim::discovery::resource_type).or::<Scim>())
                 .service(at("/Schemas").get(scim::discovery::schemas).or::<Scim>())
                 .service(at("/Schemas/{name}").get(scim::discovery::schema).or::<Scim>())
+                .service(at("/Bulk").post(scim::bulk::run).or::<Scim>())
+                .service(
+                    at("/Me")
+                        .get(scim::me::read)
+                        .post(scim::me::write)
+                        .put(scim::me::write)
+                        .patch(scim::me::write)
+                        .delete(scim::me::write)
+                        .or::<Scim>(),
+                )
                 .service(at("").get(scim::search::list_all).or::<Scim>())
                 .service(at("/.search").post(scim::search::search_all).or::<Scim>())
                 .service(at("/{endpoint}/.search").post(scim::search::search).or::<Scim>())
@@ -34,6 +44,7 @@ pub fn routes(app: &mut ServiceConfig) {
                 )
                 .default_service(web::to(scim::unknown)),
         )
+        .service(scope("/scim").default_service(web::to(scim::other_version)))
         .service(
             scope("/openidm")
                 .service(at("/managed/{type}").get(idm::resources::query).post(idm::resources::create).or::<Idm>())
@@ -66,8 +77,18 @@ pub fn routes(app: &mut ServiceConfig) {
             scope("/admin/v1")
                 .service(at("/tokens").get(admin::tokens::list).post(admin::tokens::create).or::<Admin>())
                 .service(at("/tokens/{id}").get(admin::tokens::get).delete(admin::tokens::revoke).or::<Admin>())
+                .service(at("/profiles").get(admin::profiles::list).or::<Admin>())
                 .service(at("/tenants").get(admin::tenants::list).post(admin::tenants::create).or::<Admin>())
                 .service(at("/changes").get(admin::changes::list).or::<Admin>())
+                .service(at("/types").get(admin::types::list).or::<Admin>())
+                .service(
+                    at("/types/{type}").get(admin::types::get).put(admin::types::put).delete(admin::types::delete).or::<Admin>(),
+                )
+                .service(at("/jobs").get(admin::jobs::list).or::<Admin>())
+                .service(at("/jobs/{id}").get(admin::jobs::get).or::<Admin>())
+                .service(at("/inbound/held").get(admin::inbound::held).or::<Admin>())
+                .service(at("/inbound/held/{source}/approve").post(admin::inbound::approve).or::<Admin>())
+                .service(at("/inbound/held/{source}/reject").post(admin::inbound::reject).or::<Admin>())
                 .service(at("/targets").get(admin::targets::list).post(admin::targets::create).or::<Admin>())
                 .service(
                     at("/targets/{id}")

@@ -1,9 +1,14 @@
 //! What every handler can reach.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::auth::Authenticator;
+use crate::domain::cursor::Cursors;
+use crate::domain::document::json;
+use crate::domain::{filter, patch};
 use crate::service::Service;
+use crate::service::search::Most;
 use crate::sync::Engine;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::workers::Workers;
@@ -13,12 +18,24 @@ use crate::telemetry::workers::Workers;
 pub struct Limits {
     /// Longest body, in bytes.
     pub body: usize,
-    /// Deepest nesting of a JSON body.
-    pub depth: usize,
+    /// Longest body of a bulk, in bytes.
+    pub bulk_body: usize,
+    /// Most operations of a bulk.
+    pub bulk_operations: usize,
+    /// Nesting and elements of a JSON body.
+    pub json: json::Limits,
+    /// Size of a filter.
+    pub filter: filter::Limits,
+    /// Operations of a PATCH, and size of their paths.
+    pub patch: patch::Limits,
     /// Most resources on a page.
     pub max_page: usize,
     /// Resources on a page that asks for no number.
     pub default_page: usize,
+    /// How long a cursor is of use.
+    pub cursor_timeout: Duration,
+    /// What a list may cost.
+    pub lists: Most,
 }
 
 /// Shared by all workers.
@@ -32,6 +49,8 @@ pub struct State {
     pub public_url: Arc<str>,
     /// Limits on requests.
     pub limits: Limits,
+    /// Cursors of lists.
+    pub cursors: Cursors,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// The engine that keeps targets converged.

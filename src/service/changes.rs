@@ -4,9 +4,11 @@ use serde_json::{Map, Value, json};
 
 use super::{Context, Result, Service, load};
 use crate::domain::actor::Actor;
+use crate::domain::difference::difference;
 use crate::domain::key::Key;
 use crate::domain::schema::ObjectType;
 use crate::runtime::random;
+use crate::store::Conn;
 use crate::store::changes::{self, ChangeFilter, ChangeRow};
 use crate::store::edges::EdgeRow;
 
@@ -24,6 +26,15 @@ pub mod op {
     pub const EDGE_REMOVE: &str = "edge_remove";
 }
 
+/// What stands for object types among the types of objects; no type is called so.
+pub(super) const TYPE: &str = "object-type";
+
+/// An object's document, and its `externalId` of the caller's source.
+pub(crate) type State<'a> = (&'a Map<String, Value>, Option<&'a str>);
+
+/// The attribute that stands beside the document.
+pub(crate) const EXTERNAL_ID: &str = "externalId";
+
 impl Context {
     fn change(&self, op: &'static str, kind: &str, key: Key, rev: i64, other_key: Option<Key>, detail: &Value) -> ChangeRow {
         ChangeRow {
@@ -36,6 +47,7 @@ impl Context {
             rev,
             other_key,
             actor: self.actor.name.to_string(),
+            token: self.actor.token,
             source: self.actor.source.to_string(),
             dialect: self.actor.dialect.name().to_owned(),
             request_id: self.actor.request_id.to_string(),
@@ -43,43 +55,76 @@ impl Context {
         }
     }
 
-    /// The row for an object that was made, changed or deleted: the attributes that differ, before and after.
+    /// The row for an object that was made, changed or deleted: the attributes that differ, before and after, with
+    /// `externalId` as the caller's source knows it.
     pub(crate) fn object_change(
         &self,
         kind: &ObjectType,
         key: Key,
         rev: i64,
-        before: Option<&Map<String, Value>>,
-        after: Option<&Map<String, Value>>,
+        before: Option<State<'_>>,
+        after: Option<State<'_>>,
     ) -> ChangeRow {
         let op = match (before, after) {
             (None, _) => op::CREATE,
             (_, None) => op::DELETE,
             _ => op::UPDATE,
         };
+        let found = difference(kind, before.map(|(doc, _)| doc), after.map(|(doc, _)| doc));
+        let ids = [before, after].map(|state| state.and_then(|(_, external_id)| external_id));
         let mut detail = Map::new();
-        for (name, side, other) in [("before", before, after), ("after", after, before)] {
-            let Some(side) = side else { continue };
-            let differing = side.iter().filter(|(k, v)| other.and_then(|o| o.get(*k)) != Some(*v));
-            let shown: Map<String, Value> =
-                differing.filter(|(k, _)| !is_sensitive(kind, k)).map(|(k, v)| (k.clone(), v.clone())).collect();
-            if !shown.is_empty() {
-                detail.insert(name.to_owned(), Value::Object(shown));
+        for (name, mut side, id) in [("before", found.before, ids[0]), ("after", found.after, ids[1])] {
+            if let Some(id) = id.filter(|_| ids[0] != ids[1]) {
+                side.insert(EXTERNAL_ID.to_owned(), id.into());
             }
+            if !side.is_empty() {
+                detail.insert(name.to_owned(), Value::Object(side));
+            }
+        }
+        if !found.hidden.is_empty() {
+            detail.insert("hidden".to_owned(), found.hidden.into());
         }
         self.change(op, &kind.name, key, rev, None, &Value::Object(detail))
     }
 
-    /// The row for an edge that was made or taken away; it belongs to the object the edge starts from.
-    pub(crate) fn edge_change(&self, op: &'static str, edge: &EdgeRow) -> ChangeRow {
-        let detail =
-            json!({ "relation": edge.relation, "variant": edge.variant, "toType": edge.to_type, "edge": edge.id.to_string() });
-        self.change(op, &edge.from_type, edge.from_key, edge.rev, Some(edge.to_key), &detail)
+    /// The row for an object type that was made, changed or removed.
+    pub(crate) fn type_change(&self, rev: i64, before: bool, after: bool, detail: &Value) -> ChangeRow {
+        let op = match (before, after) {
+            (false, _) => op::CREATE,
+            (_, false) => op::DELETE,
+            _ => op::UPDATE,
+        };
+        self.change(op, TYPE, Key::new(uuid::Uuid::nil()), rev, None, detail)
     }
-}
 
-fn is_sensitive(kind: &ObjectType, name: &str) -> bool {
-    kind.resolve_attribute(name).is_some_and(|path| kind.attribute(path).sensitive)
+    /// Appends the rows for edges that were made or taken away; each belongs to the object that its edge starts from, and names
+    /// both ends as they are called at this instant.
+    pub(crate) fn record_edges(&self, conn: &mut Conn, added: &[EdgeRow], removed: &[EdgeRow]) -> Result<()> {
+        let all = || added.iter().chain(removed);
+        let ends = all().flat_map(|e| [(e.from_type.clone(), e.from_key), (e.to_type.clone(), e.to_key)]);
+        let labels = self.labels(conn, ends)?;
+        let end = |kind: &str, key: &Key| {
+            let label = labels.get(key);
+            json!({ "type": kind, "id": label.map(|l| l.wire_id.as_str()), "name": label.and_then(|l| l.name.as_deref()) })
+        };
+        let row = |op: &'static str, edge: &EdgeRow| {
+            let detail = json!({
+                "relation": edge.relation,
+                "variant": edge.variant,
+                "toType": edge.to_type,
+                "edge": edge.id.to_string(),
+                "from": end(&edge.from_type, &edge.from_key),
+                "to": end(&edge.to_type, &edge.to_key),
+            });
+            self.change(op, &edge.from_type, edge.from_key, edge.rev, Some(edge.to_key), &detail)
+        };
+        let rows: Vec<ChangeRow> = added
+            .iter()
+            .map(|edge| row(op::EDGE_ADD, edge))
+            .chain(removed.iter().map(|edge| row(op::EDGE_REMOVE, edge)))
+            .collect();
+        self.record(conn, &rows)
+    }
 }
 
 /// Which changes to list.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::changes::op;
 use super::load::far_end;
 use super::{Context, Result, effective};
 use crate::domain::dialect::Dialect;
@@ -23,7 +22,7 @@ use crate::domain::scope::Action;
 use crate::runtime::random;
 use crate::store::edges::EdgeRow;
 use crate::store::unresolved::UnresolvedRow;
-use crate::store::{Conn, changes, edges, index, objects, unresolved};
+use crate::store::{Conn, edges, index, objects, unresolved};
 
 /// A reference after the look-up.
 enum Found {
@@ -86,13 +85,7 @@ impl Context {
         for (kind, key) in moved {
             objects::bump(conn, self.actor.tenant, &kind, key, self.now)?;
         }
-        let rows: Vec<_> = added
-            .iter()
-            .map(|edge| self.edge_change(op::EDGE_ADD, edge))
-            .chain(removed.iter().map(|edge| self.edge_change(op::EDGE_REMOVE, edge)))
-            .collect();
-        changes::append(conn, self.actor.tenant, &rows)?;
-        Ok(())
+        self.record_edges(conn, added, removed)
     }
 
     /// Refuses changes of who is in `groups` to callers without the roles scope, if those or the groups they are in hold roles.
@@ -391,7 +384,7 @@ impl Writer<'_> {
                     None => Found::Object { kind, key, properties: self.kept_properties(element) },
                 },
                 (None, Reference::Exact { kind, id, .. }) => {
-                    let collection = self.ctx.service.registry().by_name(kind).map_or(kind.as_str(), |k| k.collection.as_str());
+                    let collection = self.ctx.actor.types.by_name(kind).map_or(kind.as_str(), |k| k.collection.as_str());
                     let name = format!("{collection}/{}", encode_segment(id));
                     let text = format!("The referenced relationship '{}', does not exist", excerpt(&name));
                     return Err(Fault::new(Kind::InvalidValue, text).into());
@@ -422,7 +415,7 @@ impl Writer<'_> {
 
     /// One of several objects with the same id: by type, then by address, else an error.
     fn settle(&self, reference: &Reference, hits: &[(String, Key)]) -> Result<Option<(String, Key)>> {
-        let registry = self.ctx.service.registry();
+        let registry = &self.ctx.actor.types;
         match reference {
             Reference::Exact { kind, .. } => Ok(hits.iter().find(|(k, _)| k == kind).cloned()),
             Reference::Loose { .. } if hits.len() == 1 => Ok(hits.first().cloned()),

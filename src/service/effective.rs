@@ -10,14 +10,30 @@ use crate::domain::schema::relationship::{GRANT, MAX_DEPTH, MEMBERSHIP};
 use crate::domain::schema::{ObjectType, Side};
 use crate::store::{Conn, edges};
 
-/// For each group, the groups that it is in, at any depth.
+/// For each group, the groups that it is in, at any depth: one look-up a level, for all groups at once.
 pub(crate) fn ancestors(ctx: &Context, conn: &mut Conn, groups: &BTreeSet<Key>) -> Result<HashMap<Key, BTreeSet<Key>>> {
-    let mut out = HashMap::with_capacity(groups.len());
-    for group in groups {
-        let above = edges::ancestors(conn, ctx.actor.tenant, MEMBERSHIP, *group, MAX_DEPTH)?;
-        out.insert(*group, above.into_iter().map(|a| a.key).collect());
+    let mut parents: HashMap<Key, Vec<Key>> = HashMap::new();
+    let (mut seen, mut level) = (groups.clone(), groups.clone());
+    for _ in 0..MAX_DEPTH {
+        if level.is_empty() {
+            break;
+        }
+        let keys: Vec<Key> = std::mem::take(&mut level).into_iter().collect();
+        for edge in edges::of_many(conn, ctx.actor.tenant, MEMBERSHIP, Side::To, &keys)? {
+            parents.entry(edge.to_key).or_default().push(edge.from_key);
+            if seen.insert(edge.from_key) {
+                level.insert(edge.from_key);
+            }
+        }
     }
-    Ok(out)
+    let above = |group: Key| {
+        let (mut out, mut open) = (BTreeSet::new(), vec![group]);
+        while let Some(next) = open.pop() {
+            open.extend(parents.get(&next).into_iter().flatten().filter(|parent| out.insert(**parent)));
+        }
+        out
+    };
+    Ok(groups.iter().map(|group| (*group, above(*group))).collect())
 }
 
 /// The groups that objects are in, directly and through other groups.

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::changes::op;
 use super::{Context, Result, load};
 use crate::domain::condition::{self, Condition};
 use crate::domain::key::Key;
@@ -19,7 +18,7 @@ use crate::runtime::random;
 use crate::store::conditions::ConditionRow;
 use crate::store::edges::EdgeRow;
 use crate::store::objects::ObjectRow;
-use crate::store::{Conn, changes, conditions, edges, objects, plan, query};
+use crate::store::{Conn, conditions, edges, objects, plan, query};
 
 /// The type that conditions speak of.
 pub(super) const SUBJECT: &str = "user";
@@ -90,7 +89,7 @@ impl Context {
             let matches = if untouched {
                 was.is_some()
             } else {
-                self.service.inner.conditions.get(&candidate.source, kind)?.matches(kind, &seen)
+                self.service.inner.conditions.get(tenant, &candidate.source, kind)?.matches(kind, &seen)
             };
             match (was, matches) {
                 (None, true) => added.push(self.conditional_edge(key, candidate.role_key)),
@@ -155,13 +154,11 @@ impl Context {
         for batch in removed.chunks(BATCH) {
             let keys: Vec<_> = batch.iter().map(EdgeRow::edge_key).collect();
             edges::delete(conn, tenant, &keys)?;
-            let rows: Vec<_> = batch.iter().map(|e| self.edge_change(op::EDGE_REMOVE, e)).collect();
-            changes::append(conn, tenant, &rows)?;
+            self.record_edges(conn, &[], batch)?;
         }
         for batch in added.chunks(BATCH) {
             edges::insert_many(conn, tenant, batch)?;
-            let rows: Vec<_> = batch.iter().map(|e| self.edge_change(op::EDGE_ADD, e)).collect();
-            changes::append(conn, tenant, &rows)?;
+            self.record_edges(conn, batch, &[])?;
         }
         Ok(())
     }

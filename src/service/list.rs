@@ -1,19 +1,18 @@
-//! Lists: the store narrows, the evaluator decides.
+//! Lists of one type in the order of creation, with their documents parsed.
 
 use std::sync::Arc;
 
-use super::load::{Needs, limit};
-use super::{Context, Result, Service};
+use super::load::{Needs, parsed};
+use super::search::{Most, Order, Part, Search};
+use super::{Result, Service};
 use crate::domain::actor::Actor;
-use crate::domain::filter::{CompareOp, Filter, eval};
+use crate::domain::cursor::Place;
+use crate::domain::filter::Filter;
 use crate::domain::key::Key;
 use crate::domain::resource::Resource;
-use crate::domain::schema::{ObjectType, Uniqueness};
-use crate::store::query::Predicate;
-use crate::store::{Conn, objects, plan, query};
-
-/// How many candidates are read at a time when the evaluator has to decide.
-const BATCH: usize = 500;
+use crate::domain::schema::ObjectType;
+use crate::service::search;
+use crate::store::objects;
 
 /// What to list, in the order of creation.
 #[derive(Debug, Clone)]
@@ -26,6 +25,8 @@ pub struct Query {
     pub needs: Needs,
     /// What the filter reads.
     pub filter_needs: Needs,
+    /// With what the addresses begin that the filter sees, in `$ref` and `meta.location`.
+    pub base: String,
     /// Where the page starts.
     pub start: Start,
     /// How many at the most.
@@ -60,11 +61,16 @@ impl Service {
     /// # Errors
     /// Those of the store.
     pub async fn list(&self, actor: &Actor, query: Query) -> Result<Page> {
-        let ctx = self.context(actor);
-        // The look-up before each write of an identity provider: one object at the most.
-        let unique = query.filter.as_ref().is_some_and(|filter| names_one(filter, &query.kind));
-        let job = move |conn: &mut Conn| ctx.list(conn, &query);
-        if unique { self.store().read_short(job).await } else { self.store().read(job).await }
+        let start = match query.start {
+            Start::Offset(offset) => search::Start::Offset(offset),
+            Start::After(key) => search::Start::After(Place { kind: query.kind.name.clone(), value: None, key }),
+        };
+        let part = Part { kind: query.kind, filter: query.filter, sort: None, needs: query.needs, reads: query.filter_needs };
+        let (order, most) = (Order::Creation, Most::ANY);
+        let wish = Search { parts: vec![part], order, start, count: query.count, total: query.total, most, base: query.base };
+        let found = self.search(actor, wish).await?;
+        let resources = found.resources.into_iter().map(parsed).collect::<Result<_>>()?;
+        Ok(Page { resources, total: found.total, more: found.more })
     }
 
     /// Those of the objects that exist, without relationships, in the order of `keys`.
@@ -79,98 +85,5 @@ impl Service {
                 ctx.resources(conn, &kind, rows, &Needs::nothing())
             })
             .await
-    }
-}
-
-fn names_one(filter: &Filter, kind: &ObjectType) -> bool {
-    match filter {
-        Filter::Compare { target, op: CompareOp::Eq, .. } => kind.leaf(target.path).uniqueness != Uniqueness::None,
-        _ => false,
-    }
-}
-
-impl Context {
-    fn list(&self, conn: &mut Conn, wish: &Query) -> Result<Page> {
-        let (tenant, kind) = (self.actor.tenant, &wish.kind);
-        let paths = self.service.paths(conn, tenant, kind)?;
-        let (predicate, exact) = match &wish.filter {
-            None => (Predicate::All, true),
-            Some(filter) => {
-                let plan = plan::plan(filter, kind, &paths, &self.actor.source);
-                (plan.predicate, plan.exact)
-            }
-        };
-        let (keys, total, more) = match &wish.filter {
-            Some(filter) if !exact => self.sift(conn, wish, filter, &predicate)?,
-            _ => {
-                let reach = limit(wish.count.saturating_add(1));
-                let mut keys = match wish.start {
-                    _ if wish.count == 0 => Vec::new(),
-                    Start::Offset(offset) => query::page(conn, tenant, &kind.name, &predicate, limit(offset), reach)?,
-                    Start::After(key) => query::select(conn, tenant, &kind.name, &predicate, Some(key), reach)?,
-                };
-                let more = keys.len() > wish.count;
-                keys.truncate(wish.count);
-                let total = match wish.start {
-                    _ if !wish.total => None,
-                    // A page that holds all that is left needs no count.
-                    Start::Offset(offset) if !more && wish.count > 0 && (offset == 0 || !keys.is_empty()) => {
-                        Some(offset + keys.len())
-                    }
-                    _ => Some(usize::try_from(query::count(conn, tenant, &kind.name, &predicate)?).unwrap_or(0)),
-                };
-                (keys, total, more)
-            }
-        };
-        let rows = objects::many(conn, tenant, &kind.name, &keys)?;
-        let resources = self.resources(conn, kind, rows, &wish.needs)?;
-        Ok(Page { resources, total, more })
-    }
-
-    /// Reads candidates in order and keeps those that pass.
-    fn sift(
-        &self,
-        conn: &mut Conn,
-        wish: &Query,
-        filter: &Filter,
-        predicate: &Predicate,
-    ) -> Result<(Vec<Key>, Option<usize>, bool)> {
-        let (tenant, kind) = (self.actor.tenant, &wish.kind);
-        let (mut skip, mut after) = match wish.start {
-            Start::Offset(offset) => (offset, None),
-            Start::After(key) if !wish.total => (0, Some(key)),
-            Start::After(_) => (0, None),
-        };
-        let behind = |key: Key| matches!(wish.start, Start::After(mark) if key <= mark);
-        let mut keys = Vec::with_capacity(wish.count.min(BATCH));
-        let mut total = 0;
-        let mut more = false;
-        loop {
-            let candidates = query::select(conn, tenant, &kind.name, predicate, after, limit(BATCH))?;
-            let Some(last) = candidates.last() else { break };
-            after = Some(*last);
-            let rows = objects::many(conn, tenant, &kind.name, &candidates)?;
-            for resource in self.resources(conn, kind, rows, &wish.filter_needs)? {
-                let key = resource.key;
-                if !eval::matches(filter, kind, &resource.into_scim("")) {
-                    continue;
-                }
-                total += 1;
-                if behind(key) {
-                    continue;
-                }
-                if skip > 0 {
-                    skip -= 1;
-                } else if keys.len() < wish.count {
-                    keys.push(key);
-                } else {
-                    more = true;
-                }
-            }
-            if more && !wish.total {
-                break;
-            }
-        }
-        Ok((keys, wish.total.then_some(total), more))
     }
 }

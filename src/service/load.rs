@@ -11,6 +11,7 @@ use crate::domain::key::{Key, ObjectRef};
 use crate::domain::resource::{Edge, Related, Resource};
 use crate::domain::schema::relationship::GRANT;
 use crate::domain::schema::{Backing, ObjectType, Relationship, Side};
+use crate::domain::written::Written;
 use crate::store::edges::EdgeRow;
 use crate::store::objects::ObjectRow;
 use crate::store::{Conn, edges, objects, unresolved};
@@ -103,10 +104,24 @@ pub(crate) fn external_id(row: &ObjectRow, source: &str) -> Option<String> {
     all.get(source).cloned()
 }
 
+/// A resource with its document parsed.
+///
+/// # Errors
+/// When the document is damaged.
+pub fn parsed(written: Written) -> Result<Resource> {
+    let (kind, key) = (written.head.kind.clone(), written.head.key);
+    written.parse().map_err(|e| ServiceError::Damaged(format!("document of {} {key}: {e}", kind.name)))
+}
+
 impl Context {
     /// One resource.
     pub(crate) fn resource(&self, conn: &mut Conn, kind: &Arc<ObjectType>, row: ObjectRow, needs: &Needs) -> Result<Resource> {
-        let mut all = self.resources(conn, kind, vec![row], needs)?;
+        self.one_written(conn, kind, row, needs).and_then(parsed)
+    }
+
+    /// One resource with its document as text.
+    pub(crate) fn one_written(&self, conn: &mut Conn, kind: &Arc<ObjectType>, row: ObjectRow, needs: &Needs) -> Result<Written> {
+        let mut all = self.written(conn, kind, vec![row], needs)?;
         all.pop().ok_or_else(|| ServiceError::Damaged("a row without a resource".into()))
     }
 
@@ -118,8 +133,19 @@ impl Context {
         rows: Vec<ObjectRow>,
         needs: &Needs,
     ) -> Result<Vec<Resource>> {
+        self.written(conn, kind, rows, needs)?.into_iter().map(parsed).collect()
+    }
+
+    /// Resources of one type with their documents as text, in the order of their rows.
+    pub(crate) fn written(
+        &self,
+        conn: &mut Conn,
+        kind: &Arc<ObjectType>,
+        rows: Vec<ObjectRow>,
+        needs: &Needs,
+    ) -> Result<Vec<Written>> {
         let keys: Vec<Key> = rows.iter().map(|r| r.key).collect();
-        let mut out = rows.into_iter().map(|row| self.bare(kind, row)).collect::<Result<Vec<_>>>()?;
+        let mut out: Vec<Written> = rows.into_iter().map(|row| self.bare(kind, row)).collect();
         // Groups and roles both start from the memberships.
         let memberships = if needs.effective_roles || needs.properties.contains_key(GROUPS) {
             Memberships::load(self, conn, kind, &keys)?
@@ -139,7 +165,7 @@ impl Context {
             } else {
                 self.related(conn, relationship, &keys)?
             };
-            for resource in &mut out {
+            for resource in out.iter_mut().map(|w| &mut w.head) {
                 resource.related.insert(name.clone(), related.remove(&resource.key).unwrap_or_default());
             }
         }
@@ -149,7 +175,7 @@ impl Context {
             for row in unresolved::of_many(conn, self.actor.tenant, &keys)?.into_iter().filter(|r| r.relation == GRANT) {
                 loose.entry(row.key).or_default().extend(serde_json::from_str::<Value>(&row.element).ok());
             }
-            for resource in &mut out {
+            for resource in out.iter_mut().map(|w| &mut w.head) {
                 resource.effective_roles = Some(roles.remove(&resource.key).unwrap_or_default());
                 resource.unresolved_roles = loose.remove(&resource.key).unwrap_or_default();
             }
@@ -157,20 +183,21 @@ impl Context {
         Ok(out)
     }
 
-    fn bare(&self, kind: &Arc<ObjectType>, row: ObjectRow) -> Result<Resource> {
-        Ok(Resource {
+    fn bare(&self, kind: &Arc<ObjectType>, row: ObjectRow) -> Written {
+        let head = Resource {
             kind: kind.clone(),
             key: row.key,
             rev: row.rev,
             created: row.created,
             modified: row.modified,
             external_id: external_id(&row, &self.actor.source),
-            doc: document(&row)?,
+            doc: Map::new(),
             wire_id: row.wire_id,
             related: BTreeMap::new(),
             effective_roles: None,
             unresolved_roles: Vec::new(),
-        })
+        };
+        Written { head, doc: row.doc }
     }
 
     fn exceeds(&self, conn: &mut Conn, relationship: &Relationship, key: Key, most: usize) -> Result<bool> {
@@ -236,7 +263,7 @@ impl Context {
 
     /// The object type of this name.
     pub(crate) fn kind(&self, name: &str) -> Result<Arc<ObjectType>> {
-        let found = self.service.registry().by_name(name).cloned();
+        let found = self.actor.types.by_name(name).cloned();
         found.ok_or_else(|| ServiceError::Damaged(format!("a row of an unknown type '{name}'")))
     }
 }

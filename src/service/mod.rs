@@ -1,23 +1,34 @@
 //! The use-cases. Each takes an [`Actor`] and a command, works in one transaction, and answers domain values.
 //! No dialect is known here but by the caller's word, and nothing here calls out.
 
+pub mod bulk;
 pub mod changes;
+pub mod command;
 pub mod conditions;
 pub mod doctor;
 pub mod edges;
 pub mod effective;
+pub mod effects;
 pub mod error;
 pub mod grants;
+pub mod inbound;
+pub mod jobs;
 pub mod list;
 pub mod load;
 pub mod objects;
+mod reindex;
 pub mod relationships;
 pub mod revive;
 pub mod save;
+pub mod search;
 pub mod tenants;
+pub mod totals;
+mod type_data;
+pub mod types;
+pub mod write;
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::domain::actor::Actor;
 use crate::domain::key::TenantId;
@@ -31,6 +42,9 @@ pub use error::{Result, ServiceError};
 /// The integers that stand for indexed attribute paths of one object type of one tenant.
 pub type PathIds = HashMap<AttrPath, i32>;
 
+// By tenant and type, each with the version of the type that it is of.
+type Numbers = HashMap<(TenantId, String), (i64, Arc<PathIds>)>;
+
 /// Everything the use-cases need; cheap to clone.
 #[derive(Clone)]
 pub struct Service {
@@ -39,10 +53,17 @@ pub struct Service {
 
 struct Inner {
     store: Store,
-    registry: Arc<Registry>,
+    shipped: Arc<Registry>,
     clock: Clock,
-    paths: RwLock<HashMap<(TenantId, String), Arc<PathIds>>>,
+    types: types::Known,
+    // Who else rests on the types of a tenant.
+    witness: OnceLock<types::Witness>,
+    paths: RwLock<Numbers>,
     conditions: conditions::Compiled,
+    guard: inbound::Guard,
+    // What foresees the calls to targets; there once the engine is.
+    forecast: OnceLock<Box<dyn effects::Forecast>>,
+    totals: totals::Totals,
 }
 
 /// What every step of a use-case is given: who asks, when, and the shared tables.
@@ -51,13 +72,38 @@ pub(crate) struct Context {
     pub(crate) service: Service,
     pub(crate) actor: Actor,
     pub(crate) now: Timestamp,
+    /// In a dry run, what was appended to the change log.
+    pub(crate) journal: Option<write::Journal>,
 }
 
 impl Service {
-    /// Use-cases over `store`, with the object types of `registry` and the time of `clock`.
-    pub fn new(store: Store, registry: Arc<Registry>, clock: Clock) -> Self {
-        let inner = Inner { store, registry, clock, paths: RwLock::default(), conditions: conditions::Compiled::default() };
+    /// Use-cases over `store`, with the `shipped` object types and the time of `clock`.
+    pub fn new(store: Store, shipped: Arc<Registry>, clock: Clock) -> Self {
+        Self::guarded(store, shipped, clock, inbound::Guard::off())
+    }
+
+    /// The same, with a guard over what sources take away.
+    pub fn guarded(store: Store, shipped: Arc<Registry>, clock: Clock, guard: inbound::Guard) -> Self {
+        let inner = Inner {
+            store,
+            shipped,
+            clock,
+            types: types::Known::default(),
+            witness: OnceLock::new(),
+            paths: RwLock::default(),
+            conditions: conditions::Compiled::default(),
+            guard,
+            forecast: OnceLock::new(),
+            totals: totals::Totals::default(),
+        };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// Says who foresees the calls to targets; the first one stays.
+    pub(crate) fn foresee(&self, forecast: impl effects::Forecast + 'static) {
+        if self.inner.forecast.set(Box::new(forecast)).is_err() {
+            log::warn!("a second engine over the same use-cases foresees nothing");
+        }
     }
 
     /// The store.
@@ -65,9 +111,9 @@ impl Service {
         &self.inner.store
     }
 
-    /// The object types.
-    pub fn registry(&self) -> &Arc<Registry> {
-        &self.inner.registry
+    /// The object types that every tenant has; a tenant's own are in [`Service::registry`].
+    pub fn shipped(&self) -> &Arc<Registry> {
+        &self.inner.shipped
     }
 
     /// The clock.
@@ -76,13 +122,15 @@ impl Service {
     }
 
     pub(crate) fn context(&self, actor: &Actor) -> Context {
-        Context { service: self.clone(), actor: actor.clone(), now: self.inner.clock.now() }
+        Context { service: self.clone(), actor: actor.clone(), now: self.inner.clock.now(), journal: None }
     }
 
-    /// The path integers of a type; they are made with the tenant and never change.
+    /// The path integers of a type; they are made with the type and never change.
     pub(crate) fn paths(&self, conn: &mut Conn, tenant: TenantId, kind: &ObjectType) -> Result<Arc<PathIds>> {
         let slot = (tenant, kind.name.clone());
-        if let Some(found) = self.inner.paths.read().unwrap_or_else(PoisonError::into_inner).get(&slot) {
+        if let Some((version, found)) = self.inner.paths.read().unwrap_or_else(PoisonError::into_inner).get(&slot)
+            && *version == kind.version
+        {
             return Ok(found.clone());
         }
         let stored = index::paths(conn, tenant, &kind.name)?;
@@ -95,7 +143,7 @@ impl Service {
             })
             .collect::<Result<PathIds>>()?;
         let ids = Arc::new(ids);
-        self.inner.paths.write().unwrap_or_else(PoisonError::into_inner).insert(slot, ids.clone());
+        self.inner.paths.write().unwrap_or_else(PoisonError::into_inner).insert(slot, (kind.version, ids.clone()));
         Ok(ids)
     }
 }

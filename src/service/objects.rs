@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::load::{Needs, document};
+use super::load::{Needs, document, parsed};
 use super::save::Content;
-use super::{Context, Result, Service};
+use super::{Context, Result, Service, inbound};
 use crate::domain::actor::Actor;
+use crate::domain::document::values;
 use crate::domain::error::{Fault, Kind};
 use crate::domain::key::Key;
 use crate::domain::relation::{Precondition, RelationshipWrite};
@@ -16,9 +17,10 @@ use crate::domain::resource::Resource;
 use crate::domain::schema::relationship::{GRANT, MEMBERSHIP};
 use crate::domain::schema::{ObjectType, Side};
 use crate::domain::scope::Action;
+use crate::domain::written;
 use crate::runtime::random;
 use crate::store::objects::ObjectRow;
-use crate::store::{Conn, changes, conditions, edges, objects, unresolved};
+use crate::store::{Conn, conditions, edges, objects, unresolved};
 
 /// Longest wire id a client may choose, in bytes.
 const MAX_WIRE_ID: usize = 255;
@@ -70,9 +72,8 @@ impl Service {
         draft: Draft,
         needs: Needs,
     ) -> Result<Resource> {
-        let ctx = self.context(actor);
         let key = Key::new(random::key());
-        self.store().write(actor.tenant, move |tx| ctx.create(tx, &kind, key, wire_id.as_deref(), &draft, &needs)).await
+        self.write(actor, move |ctx, tx| ctx.create(tx, &kind, key, wire_id.as_deref(), &draft, &needs)).await.and_then(parsed)
     }
 
     /// Reads an object.
@@ -80,11 +81,19 @@ impl Service {
     /// # Errors
     /// [`Kind::NotFound`].
     pub async fn get(&self, actor: &Actor, kind: Arc<ObjectType>, wire_id: String, needs: Needs) -> Result<Resource> {
+        self.read(actor, kind, wire_id, needs).await.and_then(parsed)
+    }
+
+    /// Reads an object, its document as text.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`].
+    pub async fn read(&self, actor: &Actor, kind: Arc<ObjectType>, wire_id: String, needs: Needs) -> Result<written::Written> {
         let ctx = self.context(actor);
         self.store()
             .read_short(move |conn| {
                 let row = ctx.find(conn, &kind, &wire_id)?;
-                ctx.resource(conn, &kind, row, &needs)
+                ctx.one_written(conn, &kind, row, &needs)
             })
             .await
     }
@@ -95,13 +104,12 @@ impl Service {
     /// # Errors
     /// [`Kind::NotFound`], [`Kind::PreconditionFailed`], and whatever `change` or the rules of the type refuse.
     pub async fn update(&self, actor: &Actor, address: Address, change: Change, seen: Needs, needs: Needs) -> Result<Resource> {
-        let ctx = self.context(actor);
-        self.store()
-            .write(actor.tenant, move |tx| {
-                let row = ctx.find(tx, &address.kind, &address.wire_id)?;
-                ctx.update(tx, &address, row, &change, &seen, &needs)
-            })
-            .await
+        self.write(actor, move |ctx, tx| {
+            let row = ctx.find(tx, &address.kind, &address.wire_id)?;
+            ctx.update(tx, &address, row, &change, &seen, &needs)
+        })
+        .await
+        .and_then(parsed)
     }
 
     /// Changes the object if there is one, else makes it with that wire id (IDM `PUT`, spec/idm.md §1.1).
@@ -117,27 +125,20 @@ impl Service {
         seen: Needs,
         needs: Needs,
     ) -> Result<Written> {
-        let ctx = self.context(actor);
         let key = Key::new(random::key());
-        self.store()
-            .write(actor.tenant, move |tx| {
-                let found = objects::get_by_wire_id(tx, ctx.actor.tenant, &address.kind.name, &address.wire_id)?;
-                match (found, &address.precondition) {
-                    (Some(_), Precondition::Absent) => {
-                        Err(Fault::new(Kind::PreconditionFailed, "an object with this id exists").into())
-                    }
-                    (Some(row), _) => {
-                        let resource = ctx.update(tx, &address, row, &change, &seen, &needs)?;
-                        Ok(Written { resource, created: false })
-                    }
-                    (None, Precondition::Exists | Precondition::Revision(_)) => Err(not_found(&address.kind).into()),
-                    (None, _) => {
-                        let resource = ctx.create(tx, &address.kind, key, Some(&address.wire_id), &fresh, &needs)?;
-                        Ok(Written { resource, created: true })
-                    }
+        self.write(actor, move |ctx, tx| {
+            let found = objects::get_by_wire_id(tx, ctx.actor.tenant, &address.kind.name, &address.wire_id)?;
+            match (found, &address.precondition) {
+                (Some(_), Precondition::Absent) => {
+                    Err(Fault::new(Kind::PreconditionFailed, "an object with this id exists").into())
                 }
-            })
-            .await
+                (Some(row), _) => Ok((ctx.update(tx, &address, row, &change, &seen, &needs)?, false)),
+                (None, Precondition::Exists | Precondition::Revision(_)) => Err(not_found(&address.kind).into()),
+                (None, _) => Ok((ctx.create(tx, &address.kind, key, Some(&address.wire_id), &fresh, &needs)?, true)),
+            }
+        })
+        .await
+        .and_then(|(written, created)| Ok(Written { resource: parsed(written)?, created }))
     }
 
     /// Deletes an object for good, with its edges; the answer is what it was.
@@ -145,14 +146,18 @@ impl Service {
     /// # Errors
     /// [`Kind::NotFound`], [`Kind::PreconditionFailed`], [`Kind::Conflict`] for a role that is held.
     pub async fn delete(&self, actor: &Actor, address: Address) -> Result<Resource> {
-        let ctx = self.context(actor);
-        self.store().write(actor.tenant, move |tx| ctx.delete(tx, &address)).await
+        self.write(actor, move |ctx, tx| ctx.delete(tx, &address)).await.and_then(parsed)
     }
 }
 
 /// No such object of this type; another tenant's looks the same.
 pub(crate) fn not_found(kind: &ObjectType) -> Fault {
     Fault::new(Kind::NotFound, format!("no such {}", kind.name))
+}
+
+/// Whether a document says that its object may be used.
+fn is_active(doc: &Map<String, Value>) -> bool {
+    doc.get("active") == Some(&true.into())
 }
 
 impl Context {
@@ -167,12 +172,15 @@ impl Context {
             return Ok(());
         }
         let scope = format!("{}.roles", self.actor.dialect.name());
-        Err(Fault::new(Kind::Forbidden, format!("writing roles, grants or conditions needs the scope '{scope}'")).into())
+        Err(Fault::new(
+            Kind::Forbidden,
+            format!("writing roles, grants, conditions or service accounts needs the scope '{scope}'"),
+        )
+        .into())
     }
 
     fn guard_type(&self, kind: &ObjectType) -> Result<()> {
-        let gives_roles = kind.relationships.iter().any(|r| r.relation == GRANT && r.blocks_deletion);
-        if gives_roles { self.demand_roles() } else { Ok(()) }
+        if kind.privileged { self.demand_roles() } else { Ok(()) }
     }
 
     pub(crate) fn create(
@@ -183,7 +191,7 @@ impl Context {
         wire_id: Option<&str>,
         draft: &Draft,
         needs: &Needs,
-    ) -> Result<Resource> {
+    ) -> Result<written::Written> {
         self.guard_type(kind)?;
         let made;
         let wire_id = match wire_id {
@@ -193,13 +201,16 @@ impl Context {
                 &made
             }
         };
-        let content = Content { doc: draft.doc.clone(), external_id: draft.external_id.clone() };
+        let mut content = Content { doc: draft.doc.clone(), external_id: draft.external_id.clone() };
+        for (path, _) in kind.paths().filter(|(_, a)| a.generated) {
+            values::set(kind, &mut content.doc, path, Some(random::key().to_string().into()));
+        }
         let row = self.insert(conn, kind, key, wire_id, &content)?;
-        let change = self.object_change(kind, key, row.rev, None, Some(&content.doc));
-        changes::append(conn, self.actor.tenant, &[change])?;
+        let change = self.object_change(kind, key, row.rev, None, Some((&content.doc, content.external_id.as_deref())));
+        self.record(conn, &[change])?;
         self.write_relationships(conn, kind, key, &draft.relationships)?;
         self.regrant(conn, kind, &row, None, &content.doc)?;
-        self.resource(conn, kind, row, needs)
+        self.one_written(conn, kind, row, needs)
     }
 
     fn free_wire_id<'a>(&self, conn: &mut Conn, kind: &ObjectType, chosen: &'a str) -> Result<&'a str> {
@@ -221,7 +232,7 @@ impl Context {
         change: &Change,
         seen: &Needs,
         needs: &Needs,
-    ) -> Result<Resource> {
+    ) -> Result<written::Written> {
         let kind = &address.kind;
         if !address.precondition.admits(row.rev) {
             return Err(Fault::of(Kind::PreconditionFailed).into());
@@ -230,6 +241,9 @@ impl Context {
         let before = self.resource(conn, kind, row.clone(), seen)?;
         let draft = change(&before)?;
         let key = row.key;
+        if is_active(&before.doc) && !is_active(&draft.doc) {
+            self.admit_removal(conn, kind, &row, inbound::DEACTIVATE)?;
+        }
         let moved = self.write_relationships(conn, kind, key, &draft.relationships)?;
         let content = Content { doc: draft.doc, external_id: draft.external_id };
         let same = content.doc == before.doc && content.external_id == before.external_id;
@@ -238,16 +252,17 @@ impl Context {
         } else {
             let written = self.overwrite(conn, kind, &row, &before.doc, &content)?;
             if !same {
-                let change = self.object_change(kind, key, written.rev, Some(&before.doc), Some(&content.doc));
-                changes::append(conn, self.actor.tenant, &[change])?;
+                let sides = [(&before.doc, &before.external_id), (&content.doc, &content.external_id)];
+                let [was, is] = sides.map(|(doc, id)| Some((doc, id.as_deref())));
+                self.record(conn, &[self.object_change(kind, key, written.rev, was, is)])?;
                 self.regrant(conn, kind, &written, Some(&before.doc), &content.doc)?;
             }
             written
         };
-        self.resource(conn, kind, row, needs)
+        self.one_written(conn, kind, row, needs)
     }
 
-    fn delete(&self, conn: &mut Conn, address: &Address) -> Result<Resource> {
+    pub(crate) fn delete(&self, conn: &mut Conn, address: &Address) -> Result<written::Written> {
         let kind = &address.kind;
         let tenant = self.actor.tenant;
         let row = self.find(conn, kind, &address.wire_id)?;
@@ -257,22 +272,27 @@ impl Context {
         self.guard_type(kind)?;
         for relationship in kind.relationships.iter().filter(|r| r.blocks_deletion) {
             if edges::has_any(conn, tenant, &relationship.relation, relationship.side, row.key)? {
-                return Err(Fault::new(Kind::Conflict, "Cannot delete a role that is currently granted").into());
+                let text = match relationship.relation.as_str() {
+                    GRANT => "Cannot delete a role that is currently granted".to_owned(),
+                    _ => format!("it cannot be deleted while '{}' holds any", relationship.name),
+                };
+                return Err(Fault::new(Kind::Conflict, text).into());
             }
         }
         if kind.relationships.iter().any(|r| r.relation == MEMBERSHIP && r.side == Side::From) {
             // With it goes what its members hold through it.
             self.guard_groups(conn, BTreeSet::from([row.key]))?;
         }
+        self.admit_removal(conn, kind, &row, inbound::DELETE)?;
         let doc = document(&row)?;
-        let resource = self.resource(conn, kind, row.clone(), &Needs::nothing())?;
+        let resource = self.one_written(conn, kind, row.clone(), &Needs::nothing())?;
         let gone = edges::delete_all_of(conn, tenant, row.key)?;
         self.after_edges(conn, &[], &gone, Some(row.key))?;
         unresolved::remove_all(conn, tenant, row.key, None)?;
         conditions::remove(conn, tenant, row.key)?;
         self.remove(conn, kind, &row, &doc)?;
-        let change = self.object_change(kind, row.key, row.rev, Some(&doc), None);
-        changes::append(conn, tenant, &[change])?;
+        let was = Some((&doc, resource.head.external_id.as_deref()));
+        self.record(conn, &[self.object_change(kind, row.key, row.rev, was, None)])?;
         Ok(resource)
     }
 }

@@ -117,34 +117,30 @@ impl Service {
         reference: Reference,
         precondition: Precondition,
     ) -> Result<Linked> {
-        let ctx = self.context(actor);
-        self.store()
-            .write(actor.tenant, move |tx| {
-                let (relationship, near) = ctx.property(tx, &property)?;
-                if precondition != Precondition::None {
-                    let here = edges::of(tx, ctx.actor.tenant, &relationship.relation, relationship.side, near, None, 1)?;
-                    let admitted = match here.first() {
-                        Some(edge) => precondition.admits(edge.rev),
-                        None => precondition == Precondition::Absent,
-                    };
-                    if !admitted {
-                        return Err(Fault::of(Kind::PreconditionFailed).into());
-                    }
-                }
-                let before = ctx.edge_keys(tx, &relationship, near, &reference)?;
-                let write = RelationshipWrite {
-                    property: property.name.clone(),
-                    change: RelationshipChange::Add(vec![reference.clone()]),
+        self.write(actor, move |ctx, tx| {
+            let (relationship, near) = ctx.property(tx, &property)?;
+            if precondition != Precondition::None {
+                let here = edges::of(tx, ctx.actor.tenant, &relationship.relation, relationship.side, near, None, 1)?;
+                let admitted = match here.first() {
+                    Some(edge) => precondition.admits(edge.rev),
+                    None => precondition == Precondition::Absent,
                 };
-                if ctx.write_relationships(tx, &property.kind, near, &[write])? {
-                    objects::bump(tx, ctx.actor.tenant, &property.kind.name, near, ctx.now)?;
+                if !admitted {
+                    return Err(Fault::of(Kind::PreconditionFailed).into());
                 }
-                let after = ctx.edge_keys(tx, &relationship, near, &reference)?;
-                let made = after.iter().find(|e| !before.iter().any(|b| b.id == e.id)).or(after.first());
-                let row = made.cloned().ok_or_else(|| Fault::new(Kind::NotFound, "no such relationship"))?;
-                ctx.one_linked(tx, &relationship, row)
-            })
-            .await
+            }
+            let before = ctx.edge_keys(tx, &relationship, near, &reference)?;
+            let write =
+                RelationshipWrite { property: property.name.clone(), change: RelationshipChange::Add(vec![reference.clone()]) };
+            if ctx.write_relationships(tx, &property.kind, near, &[write])? {
+                objects::bump(tx, ctx.actor.tenant, &property.kind.name, near, ctx.now)?;
+            }
+            let after = ctx.edge_keys(tx, &relationship, near, &reference)?;
+            let made = after.iter().find(|e| !before.iter().any(|b| b.id == e.id)).or(after.first());
+            let row = made.cloned().ok_or_else(|| Fault::new(Kind::NotFound, "no such relationship"))?;
+            ctx.one_linked(tx, &relationship, row)
+        })
+        .await
     }
 
     /// Takes an edge away; the answer is what it was.
@@ -158,29 +154,27 @@ impl Service {
         edge: Option<Key>,
         precondition: Precondition,
     ) -> Result<Linked> {
-        let ctx = self.context(actor);
-        self.store()
-            .write(actor.tenant, move |tx| {
-                let (relationship, near) = ctx.property(tx, &property)?;
-                let row = ctx.edge_row(tx, &relationship, near, edge)?;
-                if !precondition.admits(row.rev) {
-                    return Err(Fault::of(Kind::PreconditionFailed).into());
-                }
-                let linked = ctx.one_linked(tx, &relationship, row.clone())?;
-                let reference = Reference::Exact {
-                    kind: linked.target.kind.name.clone(),
-                    id: linked.target.wire_id.clone(),
-                    edge: Some(row.id),
-                    grant_type: row.variant,
-                };
-                let write =
-                    RelationshipWrite { property: property.name.clone(), change: RelationshipChange::Remove(vec![reference]) };
-                if ctx.write_relationships(tx, &property.kind, near, &[write])? {
-                    objects::bump(tx, ctx.actor.tenant, &property.kind.name, near, ctx.now)?;
-                }
-                Ok(linked)
-            })
-            .await
+        self.write(actor, move |ctx, tx| {
+            let (relationship, near) = ctx.property(tx, &property)?;
+            let row = ctx.edge_row(tx, &relationship, near, edge)?;
+            if !precondition.admits(row.rev) {
+                return Err(Fault::of(Kind::PreconditionFailed).into());
+            }
+            let linked = ctx.one_linked(tx, &relationship, row.clone())?;
+            let reference = Reference::Exact {
+                kind: linked.target.kind.name.clone(),
+                id: linked.target.wire_id.clone(),
+                edge: Some(row.id),
+                grant_type: row.variant,
+            };
+            let write =
+                RelationshipWrite { property: property.name.clone(), change: RelationshipChange::Remove(vec![reference]) };
+            if ctx.write_relationships(tx, &property.kind, near, &[write])? {
+                objects::bump(tx, ctx.actor.tenant, &property.kind.name, near, ctx.now)?;
+            }
+            Ok(linked)
+        })
+        .await
     }
 }
 

@@ -5,48 +5,32 @@ use std::sync::Arc;
 use super::load::{Needs, document};
 use super::objects::{Address, Change, Draft};
 use super::save::unique_hashes;
-use super::{Context, Result, Service};
-use crate::domain::actor::Actor;
-use crate::domain::key::Key;
+use super::{Context, Result};
 use crate::domain::relation::Precondition;
-use crate::domain::resource::Resource;
 use crate::domain::schema::ObjectType;
-use crate::runtime::random;
+use crate::domain::written::Written;
 use crate::store::objects::ObjectRow;
 use crate::store::{Conn, index, objects};
 
 /// The attribute that says whether somebody was deactivated.
 const ACTIVE: &str = "active";
 
-impl Service {
-    /// Makes an object as [`Service::create`] does, unless a deactivated one has its `externalId` or a unique value of its: that
-    /// one is changed by `change` and keeps its id.
-    ///
-    /// # Errors
-    /// As [`Service::create`] and [`Service::update`].
-    pub async fn create_or_revive(
-        &self,
-        actor: &Actor,
-        kind: Arc<ObjectType>,
-        draft: Draft,
-        change: Change,
-        needs: Needs,
-    ) -> Result<Resource> {
-        let ctx = self.context(actor);
-        let key = Key::new(random::key());
-        self.store()
-            .write(actor.tenant, move |tx| {
-                let Some(row) = ctx.dormant(tx, &kind, &draft)? else {
-                    return ctx.create(tx, &kind, key, None, &draft, &needs);
-                };
-                let address = Address { kind: kind.clone(), wire_id: row.wire_id.clone(), precondition: Precondition::None };
-                ctx.update(tx, &address, row, &change, &Needs::nothing(), &needs)
-            })
-            .await
-    }
-}
-
 impl Context {
+    /// Changes the deactivated object that has the draft's `externalId` or a unique value of it; it keeps its id. `None` when
+    /// there is none.
+    pub(crate) fn revive(
+        &self,
+        conn: &mut Conn,
+        kind: &Arc<ObjectType>,
+        draft: &Draft,
+        change: &Change,
+        needs: &Needs,
+    ) -> Result<Option<Written>> {
+        let Some(row) = self.dormant(conn, kind, draft)? else { return Ok(None) };
+        let address = Address { kind: kind.clone(), wire_id: row.wire_id.clone(), precondition: Precondition::None };
+        self.update(conn, &address, row, change, &Needs::nothing(), needs).map(Some)
+    }
+
     // The deactivated object that a draft means: by externalId, else by a unique value.
     fn dormant(&self, conn: &mut Conn, kind: &ObjectType, draft: &Draft) -> Result<Option<ObjectRow>> {
         let tenant = self.actor.tenant;

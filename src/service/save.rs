@@ -6,11 +6,11 @@ use serde_json::{Map, Value};
 
 use super::{Context, Result, load};
 use crate::domain::error::{Fault, Kind};
-use crate::domain::filter::eval;
+use crate::domain::filter::{Operand, eval};
 use crate::domain::key::Key;
 use crate::domain::normal;
 use crate::domain::resource::label;
-use crate::domain::schema::{AttrPath, Attribute, ObjectType};
+use crate::domain::schema::{AttrPath, Attribute, AttributeType, ObjectType, Uniqueness};
 use crate::store::index::IndexRow;
 use crate::store::objects::ObjectRow;
 use crate::store::{Conn, index, objects, plan};
@@ -114,13 +114,38 @@ impl Context {
                 index::release_unique(conn, tenant, *id, hash, key)?;
             }
             for hash in has.difference(&had) {
-                if !index::claim_unique(conn, tenant, *id, hash, key)? {
+                if !index::claim_unique(conn, tenant, *id, hash, key)? || self.held_elsewhere(conn, kind, path, hash, key)? {
                     let name = kind.path_text(path);
                     return Err(taken(kind, &name).into());
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether a value that is unique in the whole tenant is held by another object, through any attribute that is.
+    pub(crate) fn held_elsewhere(
+        &self,
+        conn: &mut Conn,
+        kind: &ObjectType,
+        path: AttrPath,
+        hash: &[u8; 32],
+        key: Key,
+    ) -> Result<bool> {
+        if kind.leaf(path).uniqueness != Uniqueness::Global {
+            return Ok(false);
+        }
+        let tenant = self.actor.tenant;
+        for other in self.actor.types.clone().types() {
+            let paths = other.unique().filter(|(_, a)| a.uniqueness == Uniqueness::Global);
+            let numbers = self.service.paths(conn, tenant, other)?;
+            for number in paths.filter_map(|(path, _)| numbers.get(&path).copied()) {
+                if index::unique_holder(conn, tenant, number, hash)?.is_some_and(|holder| holder != key) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     fn external_ids(&self, known: Option<&str>, mine: Option<&str>) -> Option<String> {
@@ -163,7 +188,14 @@ pub(crate) fn unique_hashes(
 ) -> BTreeSet<[u8; 32]> {
     let mut out = BTreeSet::new();
     eval::each_value(kind, path, doc, |value| {
-        out.extend(value.as_str().map(|t| normal::hash(&normal::text(t, attribute.compares_exactly()))));
+        let exact = attribute.compares_exactly();
+        let form = match attribute.kind {
+            AttributeType::String | AttributeType::Reference | AttributeType::Binary => {
+                value.as_str().map(|text| normal::text(text, exact))
+            }
+            kind => Operand::of_value(kind, exact, value).map(|operand| operand.index_form()),
+        };
+        out.extend(form.map(|form| normal::hash(&form)));
     });
     out
 }

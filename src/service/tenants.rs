@@ -1,14 +1,19 @@
 //! Tenants, and the first steps of a database.
 
-use super::{Result, Service, indexable};
+use super::{Result, Service, indexable, reindex};
 use crate::domain::error::{Fault, Kind};
-use crate::domain::key::TenantId;
+use crate::domain::key::{Key, TenantId};
+use crate::domain::normal;
 use crate::domain::time::Timestamp;
+use crate::runtime::random;
 use crate::store::tokens::{self, TokenRow};
-use crate::store::{Conn, StoreError, index, tenants};
+use crate::store::{Conn, StoreError, index, object_types, settings, tenants};
 
 /// The tenant that every database has.
 pub const DEFAULT: &str = "default";
+
+/// Name of the setting that tells the Unicode tables of the index.
+const TABLES: &str = "unicode_tables";
 
 /// The tenant under which operator work is queued with the writer; no row carries it.
 const NOBODY: TenantId = TenantId(0);
@@ -81,8 +86,15 @@ impl Service {
                     Some(row) => row.id,
                     None => tenants::insert(tx, DEFAULT, created)?,
                 };
-                for tenant in tenants::list(tx)? {
+                let all = tenants::list(tx)?;
+                for tenant in &all {
                     service.number_paths(tx, tenant.id)?;
+                }
+                if settings::get(tx, TABLES)?.as_deref() != Some(normal::TABLES) {
+                    for tenant in &all {
+                        service.reindex_all(tx, tenant.id)?;
+                    }
+                    settings::set(tx, TABLES, normal::TABLES)?;
                 }
                 let Some(first) = first.as_ref() else { return Ok(false) };
                 // Not asked of the tenant: a start that was cut off may have left one without a token.
@@ -103,8 +115,22 @@ impl Service {
         self.store().read(|conn| tenants::list(conn).map(drop)).await
     }
 
+    // The index of every object was made by other Unicode tables, or it is not known by which.
+    fn reindex_all(&self, conn: &mut Conn, tenant: TenantId) -> Result<()> {
+        let registry = self.registry_in(conn, tenant)?;
+        let ctx = self.context(&self.worker(tenant, registry.clone(), "reindex"));
+        let mut any = false;
+        for kind in registry.types() {
+            any |= reindex::begin(&ctx, conn, reindex::State::all(kind), Key::new(random::key()))?;
+        }
+        if any {
+            object_types::raise(conn, tenant)?;
+        }
+        Ok(())
+    }
+
     fn number_paths(&self, conn: &mut Conn, tenant: TenantId) -> Result<()> {
-        for kind in self.registry().types() {
+        for kind in self.shipped().types() {
             let paths: Vec<String> = indexable(kind).map(|path| kind.path_text(path)).collect();
             index::ensure_paths(conn, tenant, &kind.name, &paths)?;
         }

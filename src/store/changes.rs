@@ -5,6 +5,7 @@
 
 use diesel::dsl::max;
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 
 use super::conn::{Conn, on};
 use super::error::Result;
@@ -39,8 +40,11 @@ pub struct ChangeRow {
     /// The object at the other end, when an edge changed.
     #[diesel(deserialize_as = Maybe<DbKey>)]
     pub other_key: Option<Key>,
-    /// Who did it.
+    /// Who did it: the name of the token.
     pub actor: String,
+    /// The id of that token; none for the program itself.
+    #[diesel(deserialize_as = Maybe<DbKey>)]
+    pub token: Option<Key>,
     /// The upstream that it came from.
     pub source: String,
     /// The dialect that it was said in.
@@ -58,7 +62,7 @@ pub struct ChangeFilter<'a> {
     pub kind: Option<&'a str>,
     /// The object.
     pub key: Option<Key>,
-    /// Who did it.
+    /// Who did it: the id or the name of a token.
     pub actor: Option<&'a str>,
 }
 
@@ -80,6 +84,7 @@ pub fn append(conn: &mut Conn, tenant: TenantId, rows: &[ChangeRow]) -> Result<(
                 changes::rev.eq(row.rev),
                 changes::other_key.eq(row.other_key.map(DbKey)),
                 changes::actor.eq(&row.actor),
+                changes::token.eq(row.token.map(DbKey)),
                 changes::source.eq(&row.source),
                 changes::dialect.eq(&row.dialect),
                 changes::request_id.eq(&row.request_id),
@@ -96,6 +101,37 @@ pub fn last_seq(conn: &mut Conn, tenant: TenantId) -> Result<i64> {
     let numbered = changes::tenant.eq(tenant.0).and(changes::seq.is_not_null());
     let last: Option<i64> = on!(conn, |c| changes::table.filter(numbered).select(max(changes::seq)).get_result(c))?;
     Ok(last.unwrap_or(0))
+}
+
+/// How the changes since one affect the number of objects of a type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Growth {
+    /// How many changes were looked at.
+    pub changes: i64,
+    /// Objects made, less objects deleted.
+    pub objects: i64,
+}
+
+/// What the numbered changes after `seq` did to the number of objects of a type; `changes` counts those of all types.
+pub fn growth(conn: &mut Conn, tenant: TenantId, kind: &str, seq: i64) -> Result<Growth> {
+    let mut sql = Sql::new("SELECT count(*), coalesce(sum(CASE WHEN type <> ");
+    sql.text(kind).push(" THEN 0 WHEN op = 'create' THEN 1 WHEN op = 'delete' THEN -1 ELSE 0 END), 0)");
+    sql.push(" FROM changes WHERE tenant = ").integer(tenant.0).push(" AND seq > ").big(seq);
+    of_growth(conn, sql)
+}
+
+/// As [`growth`], of up to `limit` changes without a number.
+pub fn growth_of_open(conn: &mut Conn, tenant: TenantId, kind: &str, limit: i64) -> Result<Growth> {
+    let mut sql = Sql::new("SELECT count(*), coalesce(sum(CASE WHEN type <> ");
+    sql.text(kind).push(" THEN 0 WHEN op = 'create' THEN 1 WHEN op = 'delete' THEN -1 ELSE 0 END), 0)");
+    sql.push(" FROM (SELECT type, op FROM changes WHERE tenant = ").integer(tenant.0);
+    sql.push(" AND seq IS NULL LIMIT ").big(limit).push(") AS open");
+    of_growth(conn, sql)
+}
+
+fn of_growth(conn: &mut Conn, sql: Sql<'_, (BigInt, BigInt)>) -> Result<Growth> {
+    let (changes, objects): (i64, i64) = on!(conn, |c| sql.get_result(c))?;
+    Ok(Growth { changes, objects })
 }
 
 /// Whether changes wait for their number.
@@ -159,7 +195,10 @@ pub fn after(conn: &mut Conn, tenant: TenantId, seq: i64, limit: i64, filter: Ch
             query = query.filter(changes::key.eq(DbKey(key)));
         }
         if let Some(actor) = filter.actor {
-            query = query.filter(changes::actor.eq(actor));
+            query = match Key::parse(actor) {
+                Some(token) => query.filter(changes::token.eq(DbKey(token))),
+                None => query.filter(changes::actor.eq(actor)),
+            };
         }
         query.order(changes::seq).limit(limit).load(c)
     })?)

@@ -6,7 +6,9 @@ use std::ops::{Deref, DerefMut};
 
 use diesel::connection::{AnsiTransactionManager, Connection, SimpleConnection, TransactionManager};
 use diesel::r2d2::R2D2Connection;
-use diesel::{PgConnection, QueryResult, SqliteConnection};
+use diesel::{PgConnection, QueryResult, RunQueryDsl, SqliteConnection};
+
+use super::error::Result;
 
 /// A connection, inside a transaction whenever a job sees it.
 pub enum Conn {
@@ -57,12 +59,23 @@ impl Conn {
         Ok(())
     }
 
-    fn depth(&mut self) -> QueryResult<u32> {
+    pub(super) fn depth(&mut self) -> QueryResult<u32> {
         fn of<C: Connection<TransactionManager = AnsiTransactionManager>>(c: &mut C) -> QueryResult<u32> {
             let status = AnsiTransactionManager::transaction_manager_status_mut(c);
             Ok(status.transaction_depth()?.map_or(0, std::num::NonZeroU32::get))
         }
         on!(self, |c| of(c))
+    }
+
+    /// SQLite: rows written since the connection was opened.
+    pub(super) fn total_changes(&mut self) -> QueryResult<i64> {
+        let count = diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>("total_changes()"));
+        on!(self, |c| count.get_result(c))
+    }
+
+    /// SQLite: whether the transaction still stands: within one, another BEGIN is refused.
+    pub(super) fn in_transaction(&mut self) -> bool {
+        self.batch("BEGIN").is_err()
     }
 
     pub(super) fn batch(&mut self, sql: &str) -> QueryResult<()> {
@@ -82,6 +95,22 @@ pub struct Tx<'a> {
 impl<'a> Tx<'a> {
     pub(super) fn new(conn: &'a mut Conn) -> Self {
         Self { conn }
+    }
+
+    /// Runs a step of which nothing stays when it fails; what came before it stays. An error of the database must not be
+    /// passed over: on PostgreSQL the whole write fails then, whatever its job answers.
+    ///
+    /// # Errors
+    /// Those of the savepoint; the step's own stand in the inner result.
+    pub fn attempt<T, E>(&mut self, step: impl FnOnce(&mut Tx<'_>) -> Result<T, E>) -> Result<Result<T, E>> {
+        let depth = self.conn.depth()?;
+        self.conn.savepoint()?;
+        let outcome = step(&mut Tx::new(self.conn));
+        match outcome {
+            Ok(_) => self.conn.commit()?,
+            Err(_) => self.conn.rollback_to(depth)?,
+        }
+        Ok(outcome)
     }
 }
 

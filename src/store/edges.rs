@@ -7,6 +7,7 @@ use diesel::sql_types::{Binary, Integer, Text};
 use super::conn::{Conn, on};
 use super::error::Result;
 use super::insert::{KEYS, insert_all};
+use super::key_in::key_in;
 use super::sql::Sql;
 use super::tables::edges;
 use super::types::{DbKey, DbTime};
@@ -164,21 +165,19 @@ pub fn of(
 /// All edges of several objects, ordered by object, other end and variant.
 pub fn of_many(conn: &mut Conn, tenant: TenantId, relation: &str, side: Side, keys: &[Key]) -> Result<Vec<EdgeRow>> {
     if let [key] = keys {
-        // A statement of fixed shape stays prepared, an IN list does not.
         return of(conn, tenant, relation, side, *key, None, i64::MAX);
     }
     let mut out = Vec::new();
     for chunk in keys.chunks(KEYS) {
-        let chunk: Vec<_> = chunk.iter().copied().map(DbKey).collect();
         let here = edges::tenant.eq(tenant.0).and(edges::relation.eq(relation));
         let rows: Vec<EdgeRow> = match side {
             Side::From => on!(conn, |c| edges::table
-                .filter(here.and(edges::from_key.eq_any(chunk)))
+                .filter(here.and(key_in(edges::from_key, chunk)))
                 .select(EdgeRow::as_select())
                 .order((edges::from_key, edges::to_key, edges::variant))
                 .load(c)),
             Side::To => on!(conn, |c| edges::table
-                .filter(here.and(edges::to_key.eq_any(chunk)))
+                .filter(here.and(key_in(edges::to_key, chunk)))
                 .select(EdgeRow::as_select())
                 .order((edges::to_key, edges::from_key, edges::variant))
                 .load(c)),
@@ -299,4 +298,17 @@ fn walk<'a>(
     sql.push(") SELECT key, kind, min(depth) FROM reached GROUP BY key, kind ORDER BY 3, 1");
     let rows: Vec<(DbKey, String, i32)> = on!(conn, |c| sql.load(c))?;
     Ok(rows.into_iter().map(|(key, kind, depth)| Reached { key: key.0, kind, depth }).collect())
+}
+
+/// How many edges a relation has whose ends are of these types; none means any.
+pub fn count_between(conn: &mut Conn, tenant: TenantId, relation: &str, from: Option<&str>, to: Option<&str>) -> Result<i64> {
+    let mut sql: Sql<'_, diesel::sql_types::BigInt> = Sql::new("SELECT count(*) FROM edges WHERE tenant = ");
+    sql.integer(tenant.0).push(" AND relation = ").text(relation);
+    if let Some(from) = from {
+        sql.push(" AND from_type = ").text(from);
+    }
+    if let Some(to) = to {
+        sql.push(" AND to_type = ").text(to);
+    }
+    Ok(on!(conn, |c| sql.get_result(c))?)
 }

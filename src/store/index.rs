@@ -159,3 +159,15 @@ pub fn find_external_id(conn: &mut Conn, tenant: TenantId, kind: &str, source: &
         on!(conn, |c| external_ids::table.filter(same).select(external_ids::key).order(external_ids::key).load(c))?;
     Ok(keys.into_iter().map(Key::from).collect())
 }
+
+/// Removes every index row of a path; how many there were.
+pub fn clear_index(conn: &mut Conn, tenant: TenantId, path: i32) -> Result<usize> {
+    let same = attribute_index::tenant.eq(tenant.0).and(attribute_index::path.eq(path));
+    Ok(on!(conn, |c| diesel::delete(attribute_index::table.filter(same)).execute(c))?)
+}
+
+/// Gives back every unique value of a path; how many there were.
+pub fn clear_unique(conn: &mut Conn, tenant: TenantId, path: i32) -> Result<usize> {
+    let same = unique_values::tenant.eq(tenant.0).and(unique_values::path.eq(path));
+    Ok(on!(conn, |c| diesel::delete(unique_values::table.filter(same)).execute(c))?)
+}

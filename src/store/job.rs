@@ -1,4 +1,4 @@
-//! A write on its way through the writer: run once in a savepoint, answered after COMMIT.
+//! A write on its way through the writer: run, perhaps more than once, and answered after COMMIT.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,6 +10,8 @@ use super::error::{Result, StoreError};
 pub(super) trait Job: Send {
     /// Runs it; whether its changes are to be kept.
     fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+    /// Whether it is expected to take back what it wrote.
+    fn is_tentative(&self) -> bool;
     /// Answers the caller.
     fn answer(self: Box<Self>, committed: Result<()>);
 }
@@ -19,11 +21,12 @@ pub(super) struct Typed<F, T, E, R> {
     job: F,
     result: Option<Result<T, E>>,
     reply: R,
+    tentative: bool,
 }
 
 impl<F, T, E, R> Typed<F, T, E, R> {
-    pub(super) fn new(job: F, reply: R) -> Self {
-        Self { job, result: None, reply }
+    pub(super) fn new(job: F, reply: R, tentative: bool) -> Self {
+        Self { job, result: None, reply, tentative }
     }
 }
 
@@ -39,6 +42,10 @@ where
         let keep = result.is_ok();
         self.result = Some(result);
         keep
+    }
+
+    fn is_tentative(&self) -> bool {
+        self.tentative
     }
 
     fn answer(self: Box<Self>, committed: Result<()>) {

@@ -12,32 +12,40 @@ use super::error::{Result, StoreError};
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
-/// Several replicas may start at once. The one that comes second waits in the database, fails, and finds the work done.
+/// Several replicas may start at once. The one that comes second waits in the database, fails, and finds the work done. So it
+/// tries again this often for each migration that one of them applied.
 const ATTEMPTS: usize = 5;
 
 /// Applies what is missing. A database that knows a migration which this binary does not is refused.
 pub(super) fn run(conn: &mut Conn) -> Result<()> {
-    let mut last = Ok(());
-    for _ in 0..ATTEMPTS {
-        last = match conn {
+    let (mut applied, mut left) = (0, ATTEMPTS);
+    loop {
+        let outcome = match conn {
             Conn::Sqlite(c) => apply(c, SQLITE),
             Conn::Postgres(c) => apply(c, POSTGRES),
         };
-        match last {
-            Ok(()) | Err(StoreError::NewerDatabase(_)) => break,
-            Err(_) => {}
+        left -= 1;
+        if left == 0 || matches!(outcome, Ok(()) | Err(StoreError::NewerDatabase(_))) {
+            return outcome;
+        }
+        // What cannot be read now shows at the next attempt.
+        let now = count(conn).unwrap_or(applied);
+        if now > applied {
+            (applied, left) = (now, ATTEMPTS);
         }
     }
-    last
 }
 
 /// Refuses a database that has no schema of ours, or that of a newer binary.
 pub(super) fn check(conn: &mut Conn) -> Result<()> {
-    let applied = match conn {
+    if count(conn)? == 0 { Err(StoreError::Corrupt("it is not a database of this program".to_owned())) } else { Ok(()) }
+}
+
+fn count(conn: &mut Conn) -> Result<usize> {
+    match conn {
         Conn::Sqlite(c) => known(c, &SQLITE),
         Conn::Postgres(c) => known(c, &POSTGRES),
-    }?;
-    if applied == 0 { Err(StoreError::Corrupt("it is not a database of this program".to_owned())) } else { Ok(()) }
+    }
 }
 
 fn apply<DB: Backend>(harness: &mut impl MigrationHarness<DB>, source: EmbeddedMigrations) -> Result<()> {

@@ -11,13 +11,18 @@ pub mod conditions;
 pub mod conn;
 pub mod edges;
 pub mod error;
+pub mod idempotency;
+pub mod inbound;
 pub mod index;
+pub mod jobs;
 pub mod leases;
 pub mod link_members;
 pub mod link_waits;
 pub mod links;
+pub mod object_types;
 pub mod objects;
 pub mod options;
+pub mod ordered;
 pub mod plan;
 pub mod query;
 pub mod settings;
@@ -26,14 +31,17 @@ pub mod targets;
 pub mod tenants;
 pub mod tokens;
 pub mod types;
+pub mod unfinished;
 pub mod unresolved;
 
 mod insert;
 mod job;
+mod key_in;
 mod migrate;
 mod pool;
 mod postgres;
 mod queue;
+mod rehearse;
 mod sql;
 mod sqlite;
 
@@ -100,12 +108,26 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        self.run(tenant, job, false).await
+    }
+
+    /// A `tentative` job takes back what it writes.
+    async fn run<T, E>(
+        &self,
+        tenant: TenantId,
+        job: impl Fn(&mut Tx<'_>) -> Result<T, E> + Send + Sync + 'static,
+        tentative: bool,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
         match &*self.0 {
             Engine::Sqlite(engine) => {
                 let (reply, answer) = tokio::sync::oneshot::channel();
                 // A caller that went away does not hear the answer.
                 let reply = move |result| drop(reply.send(result));
-                engine.submit(tenant, Box::new(job::Typed::new(job, reply)))?;
+                engine.submit(tenant, Box::new(job::Typed::new(job, reply, tentative)))?;
                 answer.await.unwrap_or_else(|_| Err(gone().into()))
             }
             Engine::Postgres(engine) => {
@@ -134,7 +156,7 @@ impl Store {
             Engine::Sqlite(engine) => {
                 let (reply, answer) = sync_channel(1);
                 let reply = move |result| drop(reply.send(result));
-                engine.submit(tenant, Box::new(job::Typed::new(job, reply)))?;
+                engine.submit(tenant, Box::new(job::Typed::new(job, reply, false)))?;
                 answer.recv().unwrap_or_else(|_| Err(gone().into()))
             }
             Engine::Postgres(engine) => engine.write(job),

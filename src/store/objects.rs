@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::conn::{Conn, on};
 use super::error::Result;
 use super::insert::KEYS;
+use super::key_in::key_in;
 use super::tables::{objects, tombstones};
 use super::types::{DbKey, DbTime};
 use crate::domain::key::{Key, ObjectRef, TenantId};
@@ -141,13 +142,12 @@ pub fn key_of(conn: &mut Conn, tenant: TenantId, kind: &str, wire_id: &str) -> R
 /// Those of the objects that exist, in the order of `keys`.
 pub fn many(conn: &mut Conn, tenant: TenantId, kind: &str, keys: &[Key]) -> Result<Vec<ObjectRow>> {
     if let [key] = keys {
-        // A statement of fixed shape stays prepared, an IN list does not.
+        // The most asked for is the cheapest statement.
         return Ok(get(conn, tenant, kind, *key)?.into_iter().collect());
     }
     let mut found = HashMap::with_capacity(keys.len());
     for chunk in keys.chunks(KEYS) {
-        let chunk: Vec<_> = chunk.iter().copied().map(DbKey).collect();
-        let same = objects::tenant.eq(tenant.0).and(objects::kind.eq(kind)).and(objects::key.eq_any(chunk));
+        let same = objects::tenant.eq(tenant.0).and(objects::kind.eq(kind)).and(key_in(objects::key, chunk));
         let rows: Vec<ObjectRow> = on!(conn, |c| objects::table.filter(same).select(ObjectRow::as_select()).load(c))?;
         found.extend(rows.into_iter().map(|row| (row.key, row)));
     }
@@ -156,15 +156,22 @@ pub fn many(conn: &mut Conn, tenant: TenantId, kind: &str, keys: &[Key]) -> Resu
 
 /// Wire ids and names of objects of any types, by key.
 pub fn labels(conn: &mut Conn, tenant: TenantId, of: &[ObjectRef]) -> Result<HashMap<Key, LabelRow>> {
-    let mut kinds: HashMap<&str, Vec<DbKey>> = HashMap::new();
+    let mut kinds: HashMap<&str, Vec<Key>> = HashMap::new();
     for object in of {
-        kinds.entry(&object.kind).or_default().push(DbKey(object.key));
+        kinds.entry(&object.kind).or_default().push(object.key);
     }
     let mut out = HashMap::with_capacity(of.len());
     for (kind, keys) in kinds {
+        if let [key] = keys[..] {
+            // A statement of fixed shape stays prepared, an IN list does not.
+            let same = objects::tenant.eq(tenant.0).and(objects::kind.eq(kind)).and(objects::key.eq(DbKey(key)));
+            let row: Option<LabelRow> =
+                on!(conn, |c| objects::table.filter(same).select(LabelRow::as_select()).first(c).optional())?;
+            out.extend(row.map(|row| (row.key, row)));
+            continue;
+        }
         for chunk in keys.chunks(KEYS) {
-            let chunk = chunk.to_vec();
-            let same = objects::tenant.eq(tenant.0).and(objects::kind.eq(kind)).and(objects::key.eq_any(chunk));
+            let same = objects::tenant.eq(tenant.0).and(objects::kind.eq(kind)).and(key_in(objects::key, chunk));
             let rows: Vec<LabelRow> = on!(conn, |c| objects::table.filter(same).select(LabelRow::as_select()).load(c))?;
             out.extend(rows.into_iter().map(|row| (row.key, row)));
         }

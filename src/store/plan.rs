@@ -84,7 +84,7 @@ impl Planner<'_> {
     }
 
     fn any(&self, parts: &[Filter], within: bool) -> Plan {
-        let mut exact = true; // x
+        let mut exact = true;
         let mut out = Vec::new();
         let mut everything = false;
         for part in parts {
@@ -136,7 +136,8 @@ impl Planner<'_> {
 
     // An index row exists for each value of an indexed leaf, and for nothing else.
     fn number(&self, target: &Target) -> Option<i32> {
-        let indexed = covered(self.kind.leaf(target.path));
+        let leaf = self.kind.leaf(target.path);
+        let indexed = covered(leaf) && leaf.is_searchable();
         self.paths.get(&target.path).copied().filter(|_| indexed)
     }
 
@@ -228,8 +229,8 @@ fn cut(text: &str) -> &str {
     &text[..end]
 }
 
-// Edges are found as edges; a complex attribute has no value of its own.
-fn covered(leaf: &Attribute) -> bool {
+/// Whether the attribute index holds the values of a leaf. Edges are found as edges; a complex attribute has no value of its own.
+pub(crate) fn covered(leaf: &Attribute) -> bool {
     leaf.indexed && leaf.relationship.is_none() && leaf.kind != AttributeType::Complex
 }
 
@@ -358,7 +359,7 @@ mod tests {
         let expected = Predicate::EdgeToId {
             relation: "membership".to_owned(),
             side: Side::From,
-            kinds: vec!["user".to_owned(), "group".to_owned()],
+            kinds: ["user", "group", "service_account"].map(str::to_owned).into(),
             wire_id: "abc".to_owned(),
             through: false,
         };

@@ -114,13 +114,6 @@ pub fn select(
     keys(conn, sql)
 }
 
-/// Keys of one page of the objects of a type that meet the predicate, in order.
-pub fn page(conn: &mut Conn, tenant: TenantId, kind: &str, predicate: &Predicate, offset: i64, limit: i64) -> Result<Vec<Key>> {
-    let mut sql = matching("SELECT key FROM ", tenant, kind, predicate);
-    sql.push(" ORDER BY key LIMIT ").big(limit).push(" OFFSET ").big(offset);
-    keys(conn, sql)
-}
-
 /// How many objects of a type meet the predicate.
 pub fn count(conn: &mut Conn, tenant: TenantId, kind: &str, predicate: &Predicate) -> Result<i64> {
     let sql: Sql<'_, BigInt> = matching("SELECT count(*) FROM ", tenant, kind, predicate);
@@ -133,7 +126,7 @@ fn keys(conn: &mut Conn, sql: Sql<'_, Binary>) -> Result<Vec<Key>> {
 }
 
 // One value of one path, and one externalId, are ranges of their tables in the order of keys: no detour over the objects.
-fn matching<'a, ST>(head: &'static str, tenant: TenantId, kind: &'a str, predicate: &'a Predicate) -> Sql<'a, ST> {
+pub(super) fn matching<'a, ST>(head: &'static str, tenant: TenantId, kind: &'a str, predicate: &'a Predicate) -> Sql<'a, ST> {
     let mut sql = Sql::new(head);
     match predicate {
         Predicate::Indexed { path, test: Test::Eq(value) } => {
@@ -144,15 +137,18 @@ fn matching<'a, ST>(head: &'static str, tenant: TenantId, kind: &'a str, predica
             sql.push("external_ids WHERE tenant = ").integer(tenant.0).push(" AND type = ").text(kind);
             sql.push(" AND source = ").text(source.as_str()).push(" AND value = ").text(external_form(value));
         }
-        _ => {
-            sql.push("objects WHERE tenant = ").integer(tenant.0).push(" AND type = ").text(kind);
-            if *predicate != Predicate::All {
-                sql.varying().push(" AND ");
-                compile(&mut sql, tenant, kind, predicate);
-            }
-        }
+        _ => over_objects(&mut sql, tenant, kind, predicate),
     }
     sql
+}
+
+/// `objects WHERE …`, for a statement that names its columns.
+pub(super) fn over_objects<'a, ST>(sql: &mut Sql<'a, ST>, tenant: TenantId, kind: &'a str, predicate: &'a Predicate) {
+    sql.push("objects WHERE tenant = ").integer(tenant.0).push(" AND type = ").text(kind);
+    if *predicate != Predicate::All {
+        sql.varying().push(" AND ");
+        compile(sql, tenant, kind, predicate);
+    }
 }
 
 fn compile<'a, ST>(sql: &mut Sql<'a, ST>, tenant: TenantId, kind: &'a str, predicate: &'a Predicate) {

@@ -106,10 +106,11 @@ mod tests {
         let (reply, answers) = channel();
         for (tenant, name) in [(1, "a1"), (1, "a2"), (1, "a3"), (2, "b1"), (2, "b2")] {
             let reply = reply.clone();
-            let job = Typed::new(|_: &mut super::super::Tx<'_>| Ok::<_, StoreError>(()), move |_| reply.send(name).unwrap());
+            let job =
+                Typed::new(|_: &mut super::super::Tx<'_>| Ok::<_, StoreError>(()), move |_| reply.send(name).unwrap(), false);
             queue.push(TenantId(tenant), Box::new(job)).unwrap();
         }
-        let extra = Typed::new(|_: &mut super::super::Tx<'_>| Ok::<_, StoreError>(()), |_| ());
+        let extra = Typed::new(|_: &mut super::super::Tx<'_>| Ok::<_, StoreError>(()), |_| (), false);
         assert_eq!(queue.push(TenantId(3), Box::new(extra)), Err(StoreError::Busy));
         queue.close();
         while let Some(job) = queue.next() {

@@ -22,6 +22,7 @@ use crate::telemetry::metrics::Metrics;
 /// Name of the database in its folder.
 pub(super) const FILE: &str = "provost.db";
 const LOCK: &str = "lock";
+const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// The embedded engine.
 pub(super) struct Sqlite {
@@ -167,19 +168,61 @@ impl Writer {
         let opened = begin(&mut self.conn, &self.manager);
         let began = Instant::now();
         let outcome = opened.and_then(|conn| {
+            let mut shared = Shared::begun(conn)?;
             while let Some(job) = next.take() {
                 batch.push(job);
-                if let Some(job) = batch.last_mut() {
-                    apply(conn, job.as_mut())?;
-                }
+                shared.run(batch)?;
                 if batch.len() < self.batch_jobs && began.elapsed() < self.batch_time {
                     next = self.queue.try_next();
                 }
             }
-            conn.commit()
+            shared.conn.commit()
         });
         batch.extend(next);
         outcome.map_err(|e| StoreError::Unavailable(e.to_string()))
+    }
+}
+
+/// The transaction that a batch shares.
+///
+/// A savepoint copies every page that its job touches, a third of the cost of a small write. So jobs run without one, and
+/// only when a job fails after it wrote something is the whole batch run again, each job in a savepoint of its own.
+struct Shared<'a> {
+    conn: &'a mut Conn,
+    // Rows written since the connection was opened, by jobs that are to be kept.
+    written: i64,
+    savepoints: bool,
+}
+
+impl<'a> Shared<'a> {
+    fn begun(conn: &'a mut Conn) -> diesel::QueryResult<Self> {
+        let written = conn.total_changes()?;
+        Ok(Self { conn, written, savepoints: false })
+    }
+
+    // Runs the last job of the batch. An error here is the batch's, not the job's.
+    fn run(&mut self, batch: &mut [Box<dyn Job>]) -> diesel::QueryResult<()> {
+        let Some(job) = batch.last_mut() else { return Ok(()) };
+        if self.savepoints || job.is_tentative() {
+            apart(self.conn, job.as_mut())?;
+            self.written = self.conn.total_changes()?;
+            return Ok(());
+        }
+        if job.run(&mut Tx::new(self.conn)) {
+            self.written = self.conn.total_changes()?;
+            return Ok(());
+        }
+        // Some errors, a full disk among them, end the whole transaction behind our back.
+        if !self.conn.in_transaction() {
+            return Err(Error::RollbackTransaction);
+        }
+        if self.conn.total_changes()? == self.written {
+            return Ok(());
+        }
+        self.conn.rollback_to(0)?;
+        self.conn.begin(BEGIN)?;
+        self.savepoints = true;
+        batch.iter_mut().try_for_each(|job| apart(self.conn, job.as_mut()))
     }
 }
 
@@ -189,12 +232,12 @@ fn begin<'a>(conn: &'a mut Option<Conn>, manager: &Manager) -> diesel::QueryResu
         None => manager.connect().map(|session| session.conn).map_err(|e| Error::QueryBuilderError(Box::new(e)))?,
     };
     let conn = conn.insert(open);
-    conn.begin("BEGIN IMMEDIATE")?;
+    conn.begin(BEGIN)?;
     Ok(conn)
 }
 
 // Runs a job in a savepoint of its own. An error here is the batch's, not the job's.
-fn apply(conn: &mut Conn, job: &mut dyn Job) -> diesel::QueryResult<()> {
+fn apart(conn: &mut Conn, job: &mut dyn Job) -> diesel::QueryResult<()> {
     conn.savepoint()?;
     if job.run(&mut Tx::new(conn)) {
         return conn.commit();

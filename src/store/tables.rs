@@ -29,6 +29,8 @@ diesel::table! {
         expires -> Nullable<BigInt>,
         revoked -> Nullable<BigInt>,
         last_used -> Nullable<BigInt>,
+        profile_overrides -> Nullable<Text>,
+        recognised -> Nullable<Text>,
     }
 }
 
@@ -156,6 +158,7 @@ diesel::table! {
         rev -> BigInt,
         other_key -> Nullable<Binary>,
         actor -> Text,
+        token -> Nullable<Binary>,
         source -> Text,
         dialect -> Text,
         request_id -> Text,
@@ -261,4 +264,101 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    object_types (tenant, name) {
+        tenant -> Integer,
+        name -> Text,
+        rev -> BigInt,
+        created -> BigInt,
+        modified -> BigInt,
+        definition -> Text,
+    }
+}
+
+diesel::table! {
+    type_versions (tenant) {
+        tenant -> Integer,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    unfinished_paths (tenant, kind, path) {
+        tenant -> Integer,
+        #[sql_name = "type"]
+        kind -> Text,
+        path -> Text,
+        job -> Binary,
+    }
+}
+
+diesel::table! {
+    jobs (tenant, id) {
+        tenant -> Integer,
+        id -> Binary,
+        kind -> Text,
+        subject -> Text,
+        state -> Text,
+        status -> Text,
+        done -> BigInt,
+        total -> BigInt,
+        error -> Nullable<Text>,
+        created -> BigInt,
+        modified -> BigInt,
+    }
+}
+
+diesel::table! {
+    idempotency (tenant, key, part) {
+        tenant -> Integer,
+        key -> Binary,
+        part -> Integer,
+        request -> Binary,
+        began -> BigInt,
+        answer -> Text,
+    }
+}
+
+diesel::table! {
+    inbound_removals (tenant, source, kind, key) {
+        tenant -> Integer,
+        source -> Text,
+        #[sql_name = "type"]
+        kind -> Text,
+        key -> Binary,
+        at -> BigInt,
+        approved -> Bool,
+    }
+}
+
+diesel::table! {
+    inbound_held (tenant, source, kind, key) {
+        tenant -> Integer,
+        source -> Text,
+        #[sql_name = "type"]
+        kind -> Text,
+        key -> Binary,
+        wire_id -> Text,
+        name -> Nullable<Text>,
+        op -> Text,
+        at -> BigInt,
+        tries -> BigInt,
+        actor -> Text,
+        token -> Nullable<Binary>,
+        request_id -> Text,
+        approved_until -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    inbound_allowances (tenant, source) {
+        tenant -> Integer,
+        source -> Text,
+        until -> BigInt,
+        remaining -> BigInt,
+        actor -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(conditions, condition_anchors);
+diesel::allow_tables_to_appear_in_same_query!(inbound_removals, objects);

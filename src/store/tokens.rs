@@ -38,6 +38,10 @@ pub struct TokenRow {
     /// About when it was last used.
     #[diesel(deserialize_as = Maybe<DbTime>)]
     pub last_used: Option<Timestamp>,
+    /// Keys in which it differs from its client profile, as JSON.
+    pub profile_overrides: Option<String>,
+    /// Name of the profile of the client that its requests showed.
+    pub recognised: Option<String>,
 }
 
 /// Adds a token.
@@ -57,6 +61,8 @@ pub fn insert(conn: &mut Conn, tenant: TenantId, row: &TokenRow) -> Result<()> {
         tokens::expires.eq(row.expires.map(DbTime)),
         tokens::revoked.eq(row.revoked.map(DbTime)),
         tokens::last_used.eq(row.last_used.map(DbTime)),
+        tokens::profile_overrides.eq(&row.profile_overrides),
+        tokens::recognised.eq(&row.recognised),
     );
     on!(conn, |c| diesel::insert_into(tokens::table).values(values).execute(c))?;
     Ok(())
@@ -96,5 +102,12 @@ pub fn touch(conn: &mut Conn, tenant: TenantId, used: &[(Key, Timestamp)]) -> Re
         let same = tokens::tenant.eq(tenant.0).and(tokens::id.eq(DbKey(*id)));
         on!(conn, |c| diesel::update(tokens::table.filter(same)).set(tokens::last_used.eq(DbTime(*at))).execute(c))?;
     }
+    Ok(())
+}
+
+/// Notes which client a token's requests showed.
+pub fn recognise(conn: &mut Conn, tenant: TenantId, id: Key, client: &str) -> Result<()> {
+    let same = tokens::tenant.eq(tenant.0).and(tokens::id.eq(DbKey(id)));
+    on!(conn, |c| diesel::update(tokens::table.filter(same)).set(tokens::recognised.eq(client)).execute(c))?;
     Ok(())
 }

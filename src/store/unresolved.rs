@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use super::conn::{Conn, on};
 use super::error::Result;
 use super::insert::{KEYS, insert_all};
+use super::key_in::key_in;
 use super::tables::unresolved_references as references;
 use super::types::{DbKey, DbTime};
 use crate::domain::key::{Key, TenantId};
@@ -59,13 +60,11 @@ pub fn of(conn: &mut Conn, tenant: TenantId, key: Key) -> Result<Vec<UnresolvedR
 /// All of several objects, ordered by object, relation and value.
 pub fn of_many(conn: &mut Conn, tenant: TenantId, keys: &[Key]) -> Result<Vec<UnresolvedRow>> {
     if let [key] = keys {
-        // A statement of fixed shape stays prepared, an IN list does not.
         return of(conn, tenant, *key);
     }
     let mut out = Vec::new();
     for chunk in keys.chunks(KEYS) {
-        let chunk: Vec<_> = chunk.iter().copied().map(DbKey).collect();
-        let same = references::tenant.eq(tenant.0).and(references::key.eq_any(chunk));
+        let same = references::tenant.eq(tenant.0).and(key_in(references::key, chunk));
         let rows: Vec<UnresolvedRow> = on!(conn, |c| references::table
             .filter(same)
             .select(UnresolvedRow::as_select())

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
 
+use super::Result;
 use super::session::Session;
 use super::spec::TypePlan;
-use super::{Result, actor};
 use crate::domain::key::Key;
 use crate::domain::mapping::{Desired, DocumentPath};
 use crate::domain::plan::digest;
@@ -91,7 +91,7 @@ pub fn jobs(service: &Service, conn: &mut Conn, session: &Session, now: Timestam
 
 /// The same for links that were read already.
 pub fn for_links(service: &Service, conn: &mut Conn, session: &Session, due: Vec<LinkRow>) -> Result<Vec<Job>> {
-    let ctx = service.context(&actor(session.tenant));
+    let ctx = service.context(&session.actor());
     let kinds: BTreeSet<&str> = due.iter().map(|link| link.kind.as_str()).collect();
     let mut sources: HashMap<Key, Source> = HashMap::new();
     for plan in kinds.into_iter().filter_map(|kind| session.plans.get(kind)) {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::backlog::{PAGE, Pager, Task};
 use super::lease::Fence;
 use super::session::Session;
-use super::{Engine, Result, actor};
+use super::{Engine, Result};
 use crate::domain::key::{Key, TenantId};
 use crate::domain::schema::Side;
 use crate::domain::schema::relationship::{GRANT, MEMBERSHIP};
@@ -30,6 +30,16 @@ impl Wants {
     pub fn add(&mut self, key: Key, kind: &str, priority: i32, due: Timestamp) {
         let want = self.0.entry(key).or_insert_with(|| Want { key, kind: kind.to_owned(), priority, due });
         want.priority = want.priority.min(priority);
+    }
+
+    /// How many objects.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// All of them.
+    pub fn into_list(self) -> Vec<Want> {
+        self.0.into_values().collect()
     }
 }
 
@@ -66,7 +76,7 @@ impl Engine {
 
     /// One page of changes and one of the backlog. Tells whether there may be more.
     pub(super) async fn dispatch(&self, session: &std::sync::Arc<Session>, fence: Fence) -> Result<bool> {
-        let (ctx, session, now) = (self.0.service.context(&actor(session.tenant)), session.clone(), self.now());
+        let (ctx, session, now) = (self.0.service.context(&session.actor()), session.clone(), self.now());
         self.store().write(session.tenant, move |tx| step(&ctx, tx, &session, &fence, now)).await
     }
 }
@@ -87,7 +97,7 @@ fn step(ctx: &Context, conn: &mut Conn, session: &Session, fence: &Fence, now: T
     for change in &page {
         Effect { conn, session, now, wants: &mut wants, tasks: &mut tasks }.of(change)?;
     }
-    let wants: Vec<Want> = wants.0.into_values().collect();
+    let wants = wants.into_list();
     links::want(conn, tenant, target, &wants)?;
     if let Some(seq) = page.last().and_then(|change| change.seq) {
         targets::dispatched(conn, tenant, target, seq)?;
@@ -99,16 +109,23 @@ fn step(ctx: &Context, conn: &mut Conn, session: &Session, fence: &Fence, now: T
     Ok(!tasks.is_empty() || i64::try_from(page.len()) == Ok(PAGE))
 }
 
-struct Effect<'a> {
-    conn: &'a mut Conn,
-    session: &'a Session,
-    now: Timestamp,
-    wants: &'a mut Wants,
-    tasks: &'a mut Vec<Task>,
+/// What one change means at one target.
+pub struct Effect<'a> {
+    /// The transaction.
+    pub conn: &'a mut Conn,
+    /// The target.
+    pub session: &'a Session,
+    /// The present instant.
+    pub now: Timestamp,
+    /// Objects that become due.
+    pub wants: &'a mut Wants,
+    /// What concerns many objects.
+    pub tasks: &'a mut Vec<Task>,
 }
 
 impl Effect<'_> {
-    fn of(&mut self, change: &ChangeRow) -> Result<()> {
+    /// Adds what follows from a change.
+    pub fn of(&mut self, change: &ChangeRow) -> Result<()> {
         match (change.op.as_str(), change.other_key) {
             (op::EDGE_ADD | op::EDGE_REMOVE, Some(other)) => self.edge(change, other),
             (op::DELETE, _) => {

@@ -8,7 +8,7 @@ use super::decide::{load, wanted};
 use super::links::{Attempt, Link, object_key};
 use super::session::Session;
 use super::targets::find;
-use super::{Engine, Result, actor};
+use super::{Engine, Result};
 use crate::domain::actor::Actor;
 use crate::domain::filter::eval;
 use crate::domain::key::Key;
@@ -54,7 +54,7 @@ impl Engine {
     pub async fn explain(&self, actor: &Actor, target: Key, kind: &str, id: &str) -> Result<Explanation> {
         let tenant = actor.tenant;
         let row = self.store().read(move |conn| find(conn, tenant, target)).await?;
-        let session = self.session(tenant, &row)?;
+        let session = self.session(tenant, &row).await?;
         let (service, kind, id) = (self.0.service.clone(), kind.to_owned(), id.to_owned());
         self.store()
             .read(move |conn| {
@@ -85,7 +85,7 @@ fn explain(service: &Service, conn: &mut Conn, session: &Session, kind: &str, ke
         out.why = format!("objects of type '{kind}' have no mapping at this target");
         return Ok(out);
     };
-    let ctx = service.context(&actor(tenant));
+    let ctx = service.context(&session.actor());
     let Some(source) = load(&ctx, conn, plan, &[key])?.remove(&key) else {
         out.why = "the object was deleted".to_owned();
         return Ok(out);

@@ -12,9 +12,11 @@ mod dispatcher;
 pub mod explain;
 mod failure;
 pub mod guard;
+pub mod jobs;
 mod lease;
 pub mod links;
 mod members;
+mod preview;
 mod put;
 mod removal;
 mod run;
@@ -33,11 +35,7 @@ use tokio::sync::Notify;
 pub use run::Running;
 
 use crate::config::keys;
-use crate::domain::actor::Actor;
-use crate::domain::dialect::Dialect;
-use crate::domain::key::{Key, TenantId};
-use crate::domain::profile::Profile;
-use crate::domain::scope::Scopes;
+use crate::domain::key::Key;
 use crate::domain::secret::MasterKey;
 use crate::domain::time::Timestamp;
 use crate::runtime::random;
@@ -66,6 +64,7 @@ struct Inner {
     sessions: Mutex<HashMap<Key, Arc<session::Session>>>,
     turns: Mutex<HashMap<Key, Arc<tokio::sync::Mutex<()>>>>,
     signal: Notify,
+    jobs: Notify,
     // Whether any target is known, so that writes without targets wake nobody.
     listening: AtomicBool,
     stopping: AtomicBool,
@@ -74,8 +73,9 @@ struct Inner {
 impl Engine {
     /// Makes the engine; [`Engine::spawn`] or [`Engine::drain`] set it to work.
     pub fn new(service: Service, settings: Settings, master_key: MasterKey, metrics: Arc<Metrics>, workers: Workers) -> Self {
+        service.set_witness(Box::new(targets::still_served));
         let leases = lease::Leases::new(random::key().to_string(), settings.lease_term, settings.call_timeout);
-        Self(Arc::new(Inner {
+        let engine = Self(Arc::new(Inner {
             service,
             settings,
             master_key,
@@ -85,9 +85,12 @@ impl Engine {
             sessions: Mutex::default(),
             turns: Mutex::default(),
             signal: Notify::new(),
+            jobs: Notify::new(),
             listening: AtomicBool::new(true),
             stopping: AtomicBool::new(false),
-        }))
+        }));
+        engine.0.service.foresee(preview::Preview(Arc::downgrade(&engine.0)));
+        engine
     }
 
     fn store(&self) -> &Store {
@@ -96,19 +99,6 @@ impl Engine {
 
     fn now(&self) -> Timestamp {
         self.0.service.clock().now()
-    }
-}
-
-/// In whose name the engine reads objects.
-fn actor(tenant: TenantId) -> Actor {
-    Actor {
-        tenant,
-        name: "sync".into(),
-        source: "default".into(),
-        profile: &Profile::GENERIC,
-        scopes: Scopes::default(),
-        dialect: Dialect::Admin,
-        request_id: "".into(),
     }
 }
 

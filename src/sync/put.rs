@@ -7,7 +7,9 @@ use super::decide::Wanted;
 use super::session::Guarded;
 use super::worker::{Flow, Stop, Trial, finish};
 use crate::connector::{Failure, FailureClass, Remote, Update};
+use crate::domain::mapping::Desired;
 use crate::domain::plan::{Change, Op, Plan, overlay, plan, without};
+use crate::store::links::LinkRow;
 
 impl Trial<'_> {
     /// Makes the target hold what is wanted of the object.
@@ -44,14 +46,14 @@ impl Trial<'_> {
             }
             let (base, etag) = match &held {
                 Some(remote) => (remote.document.clone(), remote.etag.clone()),
-                None => (self.applied(), None),
+                None => (applied(&self.out.link), None),
             };
             if let Some(remote) = &held
                 && self.out.link.kind == "group"
             {
                 self.compare_members(remote).await?;
             }
-            let changes = self.changes(wanted, &base);
+            let changes = changes(&self.out.link, &wanted.desired, &base);
             if changes.is_empty() {
                 return self.aligned(wanted, &base);
             }
@@ -71,23 +73,6 @@ impl Trial<'_> {
                 Err(failure) => return self.fail(failure).await,
             }
         }
-    }
-
-    fn changes(&self, wanted: &Wanted, base: &Map<String, Value>) -> Vec<Change> {
-        let mut changes = match plan(&wanted.desired.document, &wanted.desired.owned, Some(base)) {
-            Plan::Update(changes) => changes,
-            Plan::Nothing | Plan::Create(_) => Vec::new(),
-        };
-        // What we made inactive becomes active again, whether the mapping speaks of it or not.
-        let silent = !wanted.desired.owned.iter().any(|path| path.attribute.eq_ignore_ascii_case("active"));
-        if self.out.link.status == "deprovisioned" && silent && base.get("active") == Some(&Value::Bool(false)) {
-            changes.push(Change { op: Op::Replace, path: "active".to_owned(), value: Some(true.into()) });
-        }
-        changes
-    }
-
-    fn applied(&self) -> Map<String, Value> {
-        self.out.link.applied.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 
     // What is withheld still stands there as it was.
@@ -179,6 +164,25 @@ impl Trial<'_> {
         self.out.departed = true;
         Err(Stop::Settled)
     }
+}
+
+/// What an object's account was last told to be.
+pub fn applied(link: &LinkRow) -> Map<String, Value> {
+    link.applied.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+/// What has to change for the account, which is as `base` says, to be as desired.
+pub fn changes(link: &LinkRow, desired: &Desired, base: &Map<String, Value>) -> Vec<Change> {
+    let mut changes = match plan(&desired.document, &desired.owned, Some(base)) {
+        Plan::Update(changes) => changes,
+        Plan::Nothing | Plan::Create(_) => Vec::new(),
+    };
+    // What we made inactive becomes active again, whether the mapping speaks of it or not.
+    let silent = !desired.owned.iter().any(|path| path.attribute.eq_ignore_ascii_case("active"));
+    if link.status == "deprovisioned" && silent && base.get("active") == Some(&Value::Bool(false)) {
+        changes.push(Change { op: Op::Replace, path: "active".to_owned(), value: Some(true.into()) });
+    }
+    changes
 }
 
 /// What changes do, in a word.

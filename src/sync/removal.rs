@@ -4,11 +4,39 @@ use serde_json::{Value, json};
 
 use super::create::by_key;
 use super::decide::Reason;
+use super::put::applied;
 use super::session::Guarded;
 use super::spec::Deprovision;
 use super::worker::{Flow, Trial, finish};
 use crate::connector::FailureClass;
 use crate::domain::plan::{Change, Op};
+use crate::store::links::LinkRow;
+
+/// How an account is taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// It is made inactive.
+    Disable,
+    /// It is deleted.
+    Delete,
+    /// It is let go.
+    Unlink,
+}
+
+/// How the account of an object of a type is taken away under a policy.
+pub fn removal(policy: Deprovision, kind: &str) -> Removal {
+    match (policy, kind) {
+        (Deprovision::Unlink, _) => Removal::Unlink,
+        // Users alone can be inactive.
+        (Deprovision::Disable, "user") => Removal::Disable,
+        _ => Removal::Delete,
+    }
+}
+
+/// Whether the account is known to be inactive.
+pub fn is_inactive(link: &LinkRow) -> bool {
+    link.applied_hash.is_some() && applied(link).get("active") == Some(&Value::Bool(false))
+}
 
 impl Trial<'_> {
     /// Takes the object away.
@@ -27,22 +55,20 @@ impl Trial<'_> {
                 Some(hit) => self.out.link.remote_id = Some(hit.id),
             }
         }
-        match (self.session.deprovision, self.out.link.kind.as_str()) {
-            (Deprovision::Unlink, _) => {
+        match removal(self.session.deprovision, &self.out.link.kind) {
+            Removal::Unlink => {
                 self.guarded(Guarded::Removal, "the account would be let go").await?;
                 self.log("unlink", "done", None, &[], self.engine.now(), std::time::Instant::now());
                 self.forgotten()
             }
-            // Users alone can be inactive.
-            (Deprovision::Disable, "user") => self.disable(reason).await,
-            _ => self.delete().await,
+            Removal::Disable => self.disable(reason).await,
+            Removal::Delete => self.delete().await,
         }
     }
 
     async fn disable(&mut self, reason: Reason) -> Flow {
-        let base = self.out.link.applied.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        let mut base: serde_json::Map<String, Value> = base.unwrap_or_default();
-        let inactive = base.get("active") == Some(&Value::Bool(false)) && self.out.link.applied_hash.is_some();
+        let mut base = applied(&self.out.link);
+        let inactive = is_inactive(&self.out.link);
         if self.out.link.status != "deprovisioned" || !inactive {
             if !inactive {
                 if base.get("active") != Some(&Value::Bool(false)) {

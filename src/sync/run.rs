@@ -28,6 +28,11 @@ pub struct Running {
 }
 
 impl Running {
+    /// A task that ends when `stop` turns true.
+    pub(super) const fn new(stop: watch::Sender<bool>, task: JoinHandle<()>) -> Self {
+        Self { stop, task }
+    }
+
     /// Ends it: no further call is started, and those under way are waited for, for `longest`.
     pub async fn stop(self, longest: Duration) {
         // Nobody listens when it has ended already.

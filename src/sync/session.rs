@@ -11,8 +11,13 @@ use crate::connector::scim::ScimConnector;
 use crate::connector::scim_config::ScimConfig;
 use crate::connector::settings::join_secrets;
 use crate::connector::{Capabilities, Connector, Failure};
+use crate::domain::actor::Actor;
+use crate::domain::dialect::Dialect;
 use crate::domain::error::{Fault, Kind};
 use crate::domain::key::{Key, TenantId};
+use crate::domain::profile::Profile;
+use crate::domain::schema::Registry;
+use crate::domain::scope::Scopes;
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::service::ServiceError;
@@ -27,6 +32,8 @@ pub struct Session {
     pub target: Key,
     /// Its revision that this was made of.
     pub rev: i64,
+    /// The object types that its mappings speak of.
+    pub types: Arc<Registry>,
     /// Its mappings.
     pub plans: Plans,
     /// What becomes of what is no longer wanted.
@@ -60,6 +67,22 @@ pub enum Guarded {
 }
 
 impl Session {
+    /// In whose name objects are read for it.
+    pub fn actor(&self) -> Actor {
+        Actor {
+            tenant: self.tenant,
+            name: "sync".into(),
+            types: self.types.clone(),
+            source: "default".into(),
+            profile: Profile::GENERIC,
+            scopes: Scopes::default(),
+            dialect: Dialect::Admin,
+            request_id: "".into(),
+            token: None,
+            rehearsal: None,
+        }
+    }
+
     /// What the target can do, as far as it is known.
     pub fn capabilities(&self) -> Capabilities {
         locked(&self.capabilities).clone().unwrap_or_default()
@@ -88,14 +111,21 @@ impl Session {
 
 impl Engine {
     /// The session of a target, made anew when the target was changed.
-    pub(super) fn session(&self, tenant: TenantId, row: &TargetRow) -> Result<Arc<Session>> {
-        if let Some(known) = locked(&self.0.sessions).get(&row.id).filter(|known| known.rev == row.rev) {
+    pub(super) async fn session(&self, tenant: TenantId, row: &TargetRow) -> Result<Arc<Session>> {
+        let types = self.0.service.registry(tenant).await?;
+        self.session_by(tenant, row, types)
+    }
+
+    /// The same for who has the types already.
+    pub(super) fn session_by(&self, tenant: TenantId, row: &TargetRow, types: Arc<Registry>) -> Result<Arc<Session>> {
+        let current = |known: &&Arc<Session>| known.rev == row.rev && known.types.version() == types.version();
+        if let Some(known) = locked(&self.0.sessions).get(&row.id).filter(current) {
             return Ok(known.clone());
         }
         let damaged =
             |what: &str, why: &dyn std::fmt::Display| ServiceError::Damaged(format!("target {}: {what}: {why}", row.id));
         let mappings: Map<String, Value> = serde_json::from_str(&row.mappings).map_err(|e| damaged("mappings", &e))?;
-        let plans = Plans::compile(&mappings, self.0.service.registry()).map_err(|e| damaged("mappings", &e))?;
+        let plans = Plans::compile(&mappings, &types).map_err(|e| damaged("mappings", &e))?;
         let deprovision = serde_json::from_value(row.deprovision.as_str().into()).map_err(|e| damaged("deprovision", &e))?;
         let limits = match &row.guard {
             None => Limits::default(),
@@ -108,6 +138,7 @@ impl Engine {
             tenant,
             target: row.id,
             rev: row.rev,
+            types,
             plans,
             deprovision,
             limits,

@@ -14,6 +14,7 @@ use crate::connector::{Capabilities, Failure};
 use crate::domain::actor::Actor;
 use crate::domain::error::{Fault, Kind};
 use crate::domain::key::{Key, TenantId};
+use crate::domain::schema::Registry;
 use crate::domain::secret::{HIDDEN, Secret};
 use crate::domain::time::Timestamp;
 use crate::runtime::random;
@@ -84,15 +85,15 @@ impl Engine {
             failures: 0,
             backlog: Some(Task::list(&[Task::sweep()])),
         };
-        let row = self.fill(row, &spec, &[])?;
-        let made = self.store().write(tenant, move |tx| {
+        let row = self.fill(&actor.types, row, &spec, &[])?;
+        let made = self.0.service.write(actor, move |_, tx| {
             // What changed before is seen by the sweep.
             let row = TargetRow { dispatched_seq: changes::last_seq(tx, tenant)?, ..row.clone() };
             targets::insert(tx, tenant, &row).map_err(|error| taken(error, &row.name))?;
             show(tx, tenant, row)
         });
         let made = made.await?;
-        self.listen();
+        self.listen_to(actor);
         Ok(made)
     }
 
@@ -145,7 +146,7 @@ impl Engine {
         let spec = Spec::parse(&body)?;
         let before = parse(&old.config)?;
         check_change(&before, &spec.config)?;
-        let mut row = self.fill(old.clone(), &spec, &self.open_secrets(&old)?)?;
+        let mut row = self.fill(&actor.types, old.clone(), &spec, &self.open_secrets(&old)?)?;
         row.rev += 1;
         let task = if before.get("baseUrl") != spec.config.get("baseUrl") {
             Some(Task::distrustful())
@@ -153,7 +154,7 @@ impl Engine {
             (row.mappings != old.mappings || row.deprovision != old.deprovision).then(Task::sweep)
         };
         let expected = old.rev;
-        let changed = self.store().write(tenant, move |tx| {
+        let changed = self.0.service.write(actor, move |_, tx| {
             if !targets::update(tx, tenant, &row, expected).map_err(|error| taken(error, &row.name))? {
                 return Err(Fault::new(Kind::Conflict, "the target was changed by someone else just now").into());
             }
@@ -166,7 +167,7 @@ impl Engine {
             show(tx, tenant, row)
         });
         let changed = changed.await?;
-        self.listen();
+        self.listen_to(actor);
         Ok(changed)
     }
 
@@ -176,7 +177,7 @@ impl Engine {
     /// [`Kind::NotFound`].
     pub async fn delete_target(&self, actor: &Actor, id: Key) -> Result<()> {
         let tenant = actor.tenant;
-        let deleted = self.store().write(tenant, move |tx| {
+        let deleted = self.0.service.write(actor, move |_, tx| {
             if !targets::delete(tx, tenant, id)? {
                 return Err(missing());
             }
@@ -186,6 +187,9 @@ impl Engine {
             Ok(())
         });
         deleted.await?;
+        if actor.rehearsal.is_some() {
+            return Ok(());
+        }
         locked(&self.0.sessions).remove(&id);
         locked(&self.0.turns).remove(&id);
         Ok(())
@@ -237,12 +241,19 @@ impl Engine {
     pub async fn probe_target(&self, actor: &Actor, id: Key) -> Result<Probed> {
         let tenant = actor.tenant;
         let row = self.store().read(move |conn| find(conn, tenant, id)).await?;
-        let session = self.session(tenant, &row)?;
+        let session = self.session(tenant, &row).await?;
         let probed = session.probe().await;
         if probed.is_ok() && row.state != "paused" && (row.state != "active" || row.not_before.is_some()) {
             self.steer(tenant, id, activate).await?;
         }
         Ok(probed)
+    }
+
+    // What was only tried is no news.
+    fn listen_to(&self, actor: &Actor) {
+        if actor.rehearsal.is_none() {
+            self.listen();
+        }
     }
 
     async fn steer(&self, tenant: TenantId, id: Key, change: impl Fn(&mut TargetRow) + Send + Sync + 'static) -> Result<Target> {
@@ -263,8 +274,8 @@ impl Engine {
     }
 
     // Everything is checked before anything is stored.
-    fn fill(&self, row: TargetRow, spec: &Spec, known: &[(String, Secret)]) -> Result<TargetRow> {
-        Plans::compile(&spec.mappings, self.0.service.registry())?;
+    fn fill(&self, types: &Registry, row: TargetRow, spec: &Spec, known: &[(String, Secret)]) -> Result<TargetRow> {
+        Plans::compile(&spec.mappings, types)?;
         let whole = join_secrets(&spec.config, known);
         self.connector(&whole)?;
         let (shown, secrets) = split_secrets(&whole, &SECRETS);
@@ -291,6 +302,17 @@ impl Engine {
         let nonce = random::bytes().map_err(|e| failed(&e))?;
         self.0.master_key.seal_secret(nonce, &place(id), &plain).map_err(|e| failed(&e))
     }
+}
+
+/// Refuses object types with which the mappings of a target would not compile.
+pub(super) fn still_served(conn: &mut Conn, tenant: TenantId, types: &Registry) -> Result<()> {
+    for row in targets::list(conn, tenant)? {
+        let mappings = parse(&row.mappings)?.as_object().cloned().unwrap_or_default();
+        Plans::compile(&mappings, types).map_err(|fault| {
+            Fault::new(Kind::Conflict, format!("the mappings of target '{}' rest on what would go: {fault}", row.name))
+        })?;
+    }
+    Ok(())
 }
 
 fn at<'a>(config: &'a Value, key: &str) -> Option<&'a str> {

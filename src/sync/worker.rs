@@ -142,7 +142,7 @@ impl Engine {
             let read = move |conn: &mut Conn| Ok((targets::get(conn, tenant, target)?, changes::last_seq(conn, tenant)?));
             let (row, last) = self.store().read_short::<_, ServiceError>(read).await?;
             let Some(row) = row else { return Ok(()) };
-            let session = self.session(tenant, &row)?;
+            let session = self.session(tenant, &row).await?;
             let mut more = last > row.dispatched_seq || row.backlog.is_some();
             for _ in 0..PAGES {
                 if !more {

@@ -23,6 +23,10 @@ pub struct Metrics {
     pub sync_due: Gauge,
     /// Background tasks that failed and were started again.
     pub task_failures: Counter,
+    /// Deactivations and deletions that the guard over what comes in refused.
+    pub inbound_held: Counter,
+    /// Removals that administrators approved.
+    pub inbound_approved: Counter,
 }
 
 /// How a call to a target ended.
@@ -64,6 +68,8 @@ impl Default for Metrics {
             sync_calls: Default::default(),
             sync_due: Gauge::default(),
             task_failures: Counter::default(),
+            inbound_held: Counter::default(),
+            inbound_approved: Counter::default(),
         }
     }
 }
@@ -102,6 +108,8 @@ impl Metrics {
         }
         self.sync_due.render(&mut out, "provost_sync_due", "Links that are due and not yet worked on.");
         self.task_failures.render(&mut out, "provost_task_failures_total", "Background tasks that failed.");
+        self.inbound_held.render(&mut out, "provost_inbound_held_total", "Deactivations and deletions that the guard refused.");
+        self.inbound_approved.render(&mut out, "provost_inbound_approved_total", "Held removals that were approved.");
         out
     }
 }
@@ -113,7 +121,12 @@ pub struct Counter(AtomicU64);
 impl Counter {
     /// Adds one.
     pub fn count(&self) {
-        self.0.fetch_add(1, Relaxed);
+        self.add(1);
+    }
+
+    /// Adds several.
+    pub fn add(&self, by: u64) {
+        self.0.fetch_add(by, Relaxed);
     }
 
     fn render(&self, out: &mut String, name: &str, help: &str) {
@@ -206,6 +219,8 @@ mod tests {
         metrics.sync_due.set(7);
         metrics.sync_call(CallOutcome::Uncertain);
         metrics.task_failures.count();
+        metrics.inbound_held.count();
+        metrics.inbound_approved.add(3);
         let text = metrics.render();
         for line in [
             "# TYPE provost_requests_total counter",
@@ -223,6 +238,8 @@ mod tests {
             "provost_sync_calls_total{outcome=\"uncertain\"} 1",
             "provost_sync_due 7",
             "provost_task_failures_total 1",
+            "provost_inbound_held_total 1",
+            "provost_inbound_approved_total 3",
         ] {
             assert!(text.lines().any(|printed| printed == line), "{line}\n{text}");
         }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::reader::{At, Reader};
 use super::{Map, check, values};
 use crate::domain::error::{Fault, Kind, excerpt};
-use crate::domain::schema::{IdmForm, IdmProperty, ObjectType};
+use crate::domain::schema::{Attribute, IdmForm, IdmProperty, ObjectType, Returned};
 
 /// Properties that are worked out on reading; a body may carry them and they are ignored.
 pub const COMPUTED: [&str; 2] = ["effectiveRoles", "effectiveAssignments"];
@@ -71,13 +71,30 @@ pub fn whole(kind: &ObjectType, doc: &Map) -> Result<(), Fault> {
 
 /// The properties that a document shows, in the order of the type.
 pub fn to_idm(kind: &ObjectType, doc: &Map) -> Map {
-    kind.properties.iter().filter_map(|p| read(kind, doc, p).map(|value| (p.name.clone(), value))).collect()
+    kind.properties.iter().filter_map(|p| Some((p.name.clone(), open(kind.leaf(p.path), read(kind, doc, p)?)))).collect()
+}
+
+// A whole without the parts that are never returned.
+fn open(attribute: &Attribute, mut value: Value) -> Value {
+    let hidden: Vec<&str> =
+        attribute.sub_attributes.iter().filter(|a| a.returned == Returned::Never).map(|a| a.name.as_str()).collect();
+    if !hidden.is_empty() {
+        let one = std::slice::from_mut(&mut value);
+        let elements = match one {
+            [Value::Array(list)] => list.as_mut_slice(),
+            other => other,
+        };
+        for parts in elements.iter_mut().filter_map(Value::as_object_mut) {
+            hidden.iter().for_each(|name| _ = parts.shift_remove(*name));
+        }
+    }
+    value
 }
 
 /// The value of one property.
 pub fn read(kind: &ObjectType, doc: &Map, property: &IdmProperty) -> Option<Value> {
     match property.form {
-        IdmForm::Plain => values::get(kind, doc, property.path).cloned(),
+        IdmForm::Plain | IdmForm::Shown => values::get(kind, doc, property.path).cloned(),
         IdmForm::Element => values::preferred(kind, doc, property.path).cloned(),
         IdmForm::Status => {
             let active = values::get(kind, doc, property.path)?.as_bool()?;
@@ -115,6 +132,7 @@ pub fn write(kind: &ObjectType, doc: &mut Map, property: &IdmProperty, value: Op
     };
     let value = match property.form {
         IdmForm::Plain => typed(value)?,
+        IdmForm::Shown => return Ok(()),
         IdmForm::Element => {
             values::set_preferred(kind, doc, path, typed(value)?);
             return Ok(());

@@ -1,6 +1,7 @@
 //! Reading JSON from outside: one pass that builds the value and refuses what must not come in (spec/scim.md §2.8).
 
-use std::cell::RefCell;
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -9,19 +10,31 @@ use serde_json::{Number, Value};
 use super::Map;
 use crate::domain::error::{Fault, Kind, excerpt};
 
-/// Deepest nesting of arrays and objects, unless the configuration says otherwise.
-pub const DEPTH: usize = 32;
+/// How large a JSON value may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Deepest nesting of arrays and objects.
+    pub depth: usize,
+    /// Elements of all its arrays together.
+    pub elements: usize,
+}
 
-/// Reads one JSON value from UTF-8 `bytes`, nested at most `depth` deep.
+impl Limits {
+    /// What holds unless the configuration says otherwise.
+    pub const DEFAULT: Self = Self { depth: 32, elements: 100_000 };
+}
+
+/// Reads one JSON value from UTF-8 `bytes` within `limits`.
 ///
 /// # Errors
 /// [`Kind::InvalidSyntax`] for what is not JSON (a byte order mark too), is nested too deep or has a key twice in one object;
-/// [`Kind::InvalidValue`] for U+0000. The text says where.
-pub fn parse(bytes: &[u8], depth: usize) -> Result<Value, Fault> {
-    let refused = RefCell::new(None);
+/// [`Kind::TooLarge`] for too many elements; [`Kind::InvalidValue`] for U+0000. The text says where.
+pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value, Fault> {
+    let (refused, elements) = (RefCell::new(None), Cell::new(0));
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let read =
-        Guard { left: depth, refused: &refused }.deserialize(&mut deserializer).and_then(|v| deserializer.end().map(|()| v));
+    let read = Guard { limits, left: limits.depth, elements: &elements, refused: &refused }
+        .deserialize(&mut deserializer)
+        .and_then(|v| deserializer.end().map(|()| v));
     read.map_err(|error| match refused.into_inner() {
         Some(refusal) => refusal.fault(),
         None if bytes.iter().all(u8::is_ascii_whitespace) => Fault::new(Kind::InvalidSyntax, "the body is empty"),
@@ -32,7 +45,7 @@ pub fn parse(bytes: &[u8], depth: usize) -> Result<Value, Fault> {
 // What was refused, with the way to it, innermost first.
 struct Refusal {
     kind: Kind,
-    what: &'static str,
+    what: Cow<'static, str>,
     way: Vec<String>,
 }
 
@@ -48,20 +61,27 @@ impl Refusal {
 
 #[derive(Clone, Copy)]
 struct Guard<'a> {
+    limits: Limits,
     left: usize,
+    elements: &'a Cell<usize>,
     refused: &'a RefCell<Option<Refusal>>,
 }
 
 impl Guard<'_> {
-    fn refuse<E: serde::de::Error>(&self, kind: Kind, what: &'static str) -> E {
+    fn refuse<E: serde::de::Error>(&self, kind: Kind, what: impl Into<Cow<'static, str>>) -> E {
+        let what = what.into();
+        let error = E::custom(&what);
         *self.refused.borrow_mut() = Some(Refusal { kind, what, way: Vec::new() });
-        E::custom(what)
+        error
     }
 
     fn deeper<E: serde::de::Error>(&self) -> Result<Self, E> {
         match self.left.checked_sub(1) {
             Some(left) => Ok(Self { left, ..*self }),
-            None => Err(self.refuse(Kind::InvalidSyntax, "the JSON is nested too deep")),
+            None => {
+                let text = format!("the JSON is nested too deep, beyond {} levels", self.limits.depth);
+                Err(self.refuse(Kind::InvalidSyntax, text))
+            }
         }
     }
 
@@ -117,6 +137,11 @@ impl<'de> Visitor<'de> for Guard<'_> {
         let inner = self.deeper()?;
         let mut items = Vec::new();
         while let Some(item) = access.next_element_seed(inner)? {
+            self.elements.set(self.elements.get() + 1);
+            if self.elements.get() > self.limits.elements {
+                let text = format!("the arrays of the body hold more than {} elements together", self.limits.elements);
+                return Err(self.refuse(Kind::TooLarge, text));
+            }
             items.push(item);
         }
         Ok(Value::Array(items))
@@ -155,7 +180,7 @@ mod tests {
     #[test]
     fn reads_what_serde_json_reads() {
         for text in ["null", "[1,-2,3.5,1e3,18446744073709551615]", r#"{"a":{"b":[true,"é\n\ud83d\ude00"]},"c":{}}"#, " {} "] {
-            assert_eq!(parse(text.as_bytes(), DEPTH).unwrap(), serde_json::from_str::<Value>(text).unwrap());
+            assert_eq!(parse(text.as_bytes(), Limits::DEFAULT).unwrap(), serde_json::from_str::<Value>(text).unwrap());
         }
     }
 
@@ -174,26 +199,40 @@ mod tests {
             (r#"["\ud800"]"#, Kind::InvalidSyntax, "not JSON"),
             (deep.as_str(), Kind::InvalidSyntax, "too deep"),
         ] {
-            let fault = parse(body.as_bytes(), DEPTH).unwrap_err();
+            let fault = parse(body.as_bytes(), Limits::DEFAULT).unwrap_err();
             assert_eq!(fault.kind, kind, "{body}");
             assert!(fault.detail.contains(text), "{body}: {fault}");
         }
-        assert_eq!(parse(&[b'"', 0xff, b'"'], DEPTH).unwrap_err().kind, Kind::InvalidSyntax);
+        assert_eq!(parse(&[b'"', 0xff, b'"'], Limits::DEFAULT).unwrap_err().kind, Kind::InvalidSyntax);
         let shallow = format!("{}{}", "[".repeat(32), "]".repeat(32));
-        assert!(parse(shallow.as_bytes(), DEPTH).is_ok());
-        assert_eq!(parse(&b"[".repeat(100_000), 1000).unwrap_err().kind, Kind::InvalidSyntax);
-        assert_eq!(parse(br#"{"a":[]}"#, 2).unwrap(), json!({"a": []}));
+        assert!(parse(shallow.as_bytes(), Limits::DEFAULT).is_ok());
+        assert_eq!(
+            parse(&b"[".repeat(100_000), Limits { depth: 1000, ..Limits::DEFAULT }).unwrap_err().kind,
+            Kind::InvalidSyntax
+        );
+        assert_eq!(parse(br#"{"a":[]}"#, Limits { depth: 2, ..Limits::DEFAULT }).unwrap(), json!({"a": []}));
+    }
+
+    #[test]
+    fn elements_of_all_arrays_count_together() {
+        let limits = Limits { elements: 4, ..Limits::DEFAULT };
+        assert!(parse(br#"{"a":[1,2],"b":[[3]]}"#, limits).is_ok());
+        for body in [r#"{"a":[1,2],"b":[[3],4]}"#, "[1,2,3,4,5]"] {
+            let fault = parse(body.as_bytes(), limits).unwrap_err();
+            assert_eq!(fault.kind, Kind::TooLarge, "{body}");
+            assert!(fault.detail.contains("more than 4 elements"), "{fault}");
+        }
     }
 
     proptest! {
         #[test]
         fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse(&bytes, DEPTH);
+            let _ = parse(&bytes, Limits::DEFAULT);
         }
 
         #[test]
         fn agrees_with_serde_json(text in r#"[\[\]{}",:0-9a-c \\u]{0,40}"#) {
-            if let Ok(value) = parse(text.as_bytes(), DEPTH) {
+            if let Ok(value) = parse(text.as_bytes(), Limits::DEFAULT) {
                 prop_assert_eq!(value, serde_json::from_str::<Value>(&text).unwrap());
             }
         }

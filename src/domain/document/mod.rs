@@ -12,6 +12,7 @@ pub mod parse;
 pub mod reader;
 pub mod reference;
 pub mod resource;
+pub mod text;
 pub mod values;
 
 /// A JSON object that keeps the order of its keys.

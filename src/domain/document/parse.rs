@@ -185,6 +185,11 @@ fn check_schemas(kind: &ObjectType, profile: &Profile, schemas: Option<&Value>) 
         Some(Value::Array(urns)) if urns.iter().all(Value::is_string) => urns,
         Some(_) => return wrong("schemas must be an array of strings".to_owned()),
     };
+    // A body of SCIM 1.1, in which names mean other things (RFC 7644 §3.13).
+    let old = |urn: &Value| urn.as_str().is_some_and(|urn| urn.to_ascii_lowercase().starts_with("urn:scim:schemas:"));
+    if !urns.is_empty() && urns.iter().all(old) {
+        return Err(Fault::new(Kind::InvalidVersion, format!("schemas are of SCIM 1.1; version 2.0 names {}", kind.urn())));
+    }
     let core = urns.iter().filter_map(Value::as_str).any(|urn| urn.eq_ignore_ascii_case(kind.urn()));
     if profile.schemas_required && !core {
         return wrong(format!("schemas must name {}", kind.urn()));

@@ -152,7 +152,7 @@ fn unwrap_role(item: Value) -> Value {
         }),
         _ => None,
     };
-    let read = |text: &String| json::parse(text.as_bytes(), json::DEPTH).ok();
+    let read = |text: &String| json::parse(text.as_bytes(), json::Limits::DEFAULT).ok();
     let Some(role) = text.filter(|t| t.starts_with('{')).and_then(read) else { return item };
     let Some(value) = role.get("value").or_else(|| role.get("id")).filter(|v| v.is_string()).cloned() else { return item };
     let mut out = match item {

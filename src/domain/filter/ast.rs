@@ -2,14 +2,27 @@
 
 use std::fmt;
 
-/// Most nodes of one filter; each entry of a list counts.
-pub const MAX_NODES: usize = 200;
+/// How large a filter or path may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Most nodes; each entry of a list counts.
+    pub nodes: usize,
+    /// Deepest nesting of parentheses and brackets.
+    pub depth: usize,
+    /// Longest text, in characters.
+    pub chars: usize,
+}
 
-/// Deepest nesting of parentheses and brackets.
-pub const MAX_DEPTH: usize = 32;
+impl Limits {
+    /// What holds unless the configuration says otherwise, and always for filters that are kept.
+    pub const DEFAULT: Self = Self { nodes: 200, depth: 32, chars: 10_000 };
+}
 
-/// Longest text of a filter or path, in characters.
-pub const MAX_CHARS: usize = 10_000;
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
 
 /// A filter as written. `And` and `Or` hold at least two parts.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,7 @@
 //! Only spaces separate tokens; quotes, parentheses and brackets delimit themselves. `!` binds to the primary after it and
 //! must be a token of its own. Keywords are read in any case.
 
-use super::ast::{Expr, Literal, Op};
+use super::ast::{Expr, Limits, Literal, Op};
 use super::scan::{Scan, Syntax};
 use crate::domain::error::{Fault, Kind, excerpt};
 
@@ -38,9 +38,18 @@ impl From<Syntax> for Refusal {
 /// # Errors
 /// `InvalidFilter` with IDM's text when it does not parse, or naming an operator that is not offered.
 pub fn parse(text: &str) -> Result<Expr, Fault> {
-    read(text).map_err(|e| {
+    parse_within(text, Limits::DEFAULT)
+}
+
+/// Reads the value of `_queryFilter` within limits of the caller's.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_within(text: &str, limits: Limits) -> Result<Expr, Fault> {
+    read_within(text, limits).map_err(|e| {
         let detail = match e {
             Refusal::Operator(op) => unsupported(&op),
+            Refusal::Syntax(e) if e.beyond => format!("_queryFilter: {e}"),
             Refusal::Syntax(_) => {
                 format!("The value '{}' for parameter '_queryFilter' could not be parsed as a valid query filter", excerpt(text))
             }
@@ -59,7 +68,11 @@ pub fn unsupported(op: &str) -> String {
 /// # Errors
 /// What was expected where, or an operator that is not offered.
 pub fn read(text: &str) -> Result<Expr, Refusal> {
-    let mut parser = Parser { scan: Scan::new(text)?, extension: None };
+    read_within(text, Limits::DEFAULT)
+}
+
+fn read_within(text: &str, limits: Limits) -> Result<Expr, Refusal> {
+    let mut parser = Parser { scan: Scan::new(text, limits)?, extension: None };
     let out = parser.disjunction()?;
     parser.space();
     if parser.scan.peek().is_some() {

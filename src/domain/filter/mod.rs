@@ -23,6 +23,7 @@ pub(crate) mod random;
 #[cfg(test)]
 use crate::domain;
 
+pub use ast::Limits;
 pub use eval::{matches, matches_element};
 pub use resolve::{Dialect, resolve, resolve_element};
 pub use scan::Syntax;

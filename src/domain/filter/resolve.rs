@@ -19,7 +19,8 @@ pub enum Dialect {
 /// What a filter means for an object type. An attribute of a schema that the type does not have counts as unassigned.
 ///
 /// # Errors
-/// `InvalidFilter` when a name is unknown or may not be asked for, or an operator or value does not fit the attribute.
+/// `InvalidFilter` when a name is unknown, or an operator or value does not fit the attribute; `Sensitive` when a name may not
+/// be asked for.
 pub fn resolve(expr: &Expr, kind: &ObjectType, dialect: Dialect) -> Result<Filter, Fault> {
     Resolver { kind, dialect, foreign: true }.filter(expr, Scope::Resource)
 }
@@ -130,7 +131,7 @@ impl Resolver<'_> {
         if let Name::Attribute(path, _) | Name::Status(path) | Name::Reference(path, _) = &name
             && (secret(self.kind.attribute(*path)) || secret(self.kind.leaf(*path)))
         {
-            return Err(fault(format!("'{}' may not be filtered on", excerpt(text))));
+            return Err(Fault { kind: Kind::Sensitive, ..fault(format!("'{}' may not be filtered on", excerpt(text))) });
         }
         Ok(name)
     }
@@ -173,14 +174,16 @@ impl Resolver<'_> {
             [id] if id == "_id" => Some(Name::Attribute(self.kind.resolve_attribute("id")?, Pick::Any)),
             [name] => match self.kind.property(name) {
                 Some(property) => Some(match property.form {
-                    IdmForm::Plain | IdmForm::Source | IdmForm::Discarded => Name::Attribute(property.path, Pick::Any),
+                    IdmForm::Plain | IdmForm::Source | IdmForm::Shown | IdmForm::Discarded => {
+                        Name::Attribute(property.path, Pick::Any)
+                    }
                     IdmForm::Element => Name::Attribute(property.path, Pick::Preferred),
                     IdmForm::Status => Name::Status(property.path),
                 }),
                 None => self.relationship(name),
             },
             [name, part] => match self.kind.property(name) {
-                Some(property) if property.form == IdmForm::Plain && property.path.sub.is_none() => {
+                Some(property) if matches!(property.form, IdmForm::Plain | IdmForm::Shown) && property.path.sub.is_none() => {
                     self.part(property.path, part, Dialect::Idm)
                 }
                 Some(_) => None,
@@ -418,7 +421,8 @@ mod tests {
             ("PASSWORD sw \"x\" or userName pr", "'PASSWORD' may not be filtered on"),
         ] {
             let fault = resolve(&scim::parse(text).unwrap(), &kind, Dialect::Scim).unwrap_err();
-            assert_eq!(fault.kind, Kind::InvalidFilter);
+            let secret = text.to_ascii_lowercase().starts_with("password");
+            assert_eq!(fault.kind, if secret { Kind::Sensitive } else { Kind::InvalidFilter });
             assert!(fault.detail.contains(said), "{text}: {fault}");
         }
         for (text, said) in [
@@ -436,7 +440,8 @@ mod tests {
             ("password eq 'x'", "'password' may not be filtered on"),
         ] {
             let fault = resolve(&idm::parse(text).unwrap(), &kind, Dialect::Idm).unwrap_err();
-            assert_eq!(fault.kind, Kind::InvalidFilter);
+            let secret = text.to_ascii_lowercase().starts_with("password");
+            assert_eq!(fault.kind, if secret { Kind::Sensitive } else { Kind::InvalidFilter });
             assert!(fault.detail.contains(said), "{text}: {fault}");
         }
     }

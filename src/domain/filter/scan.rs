@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::ast::{MAX_CHARS, MAX_DEPTH, MAX_NODES};
+use super::ast::Limits;
 use crate::domain::error::excerpt;
 
 /// Why a text is no filter: what was expected where.
@@ -10,6 +10,8 @@ use crate::domain::error::excerpt;
 pub struct Syntax {
     /// Byte at which reading stopped: of two readings, the one that came further has more to say.
     pub at: usize,
+    /// Whether it may well be one, but is larger than the limits.
+    pub beyond: bool,
     text: String,
 }
 
@@ -24,15 +26,21 @@ pub(super) struct Scan<'a> {
     at: usize,
     depth: usize,
     nodes: usize,
+    limits: Limits,
 }
 
 impl<'a> Scan<'a> {
-    pub fn new(text: &'a str) -> Result<Self, Syntax> {
+    pub fn new(text: &'a str, limits: Limits) -> Result<Self, Syntax> {
+        let scan = Self { text, at: 0, depth: 0, nodes: 0, limits };
         // Bytes are never fewer than characters.
-        if text.len() > MAX_CHARS && text.chars().nth(MAX_CHARS).is_some() {
-            return Err(Syntax { at: 0, text: format!("longer than {MAX_CHARS} characters") });
+        if text.len() > limits.chars && text.chars().nth(limits.chars).is_some() {
+            return Err(scan.beyond(format!("longer than {} characters", limits.chars)));
         }
-        Ok(Self { text, at: 0, depth: 0, nodes: 0 })
+        Ok(scan)
+    }
+
+    fn beyond(&self, text: String) -> Syntax {
+        Syntax { at: self.at, beyond: true, text }
     }
 
     pub fn rest(&self) -> &'a str {
@@ -79,8 +87,8 @@ impl<'a> Scan<'a> {
     /// Counts one node of the tree.
     pub fn node(&mut self) -> Result<(), Syntax> {
         self.nodes += 1;
-        if self.nodes > MAX_NODES {
-            return Err(Syntax { at: self.at, text: format!("more than {MAX_NODES} terms") });
+        if self.nodes > self.limits.nodes {
+            return Err(self.beyond(format!("more than {} terms", self.limits.nodes)));
         }
         Ok(())
     }
@@ -88,8 +96,8 @@ impl<'a> Scan<'a> {
     /// Takes an opening sign and goes one level deeper; the parsers recurse nowhere else.
     pub fn open(&mut self, sign: char) -> Result<(), Syntax> {
         self.expect(sign)?;
-        if self.depth == MAX_DEPTH {
-            return Err(Syntax { at: self.at, text: format!("nested deeper than {MAX_DEPTH} levels") });
+        if self.depth == self.limits.depth {
+            return Err(self.beyond(format!("nested deeper than {} levels", self.limits.depth)));
         }
         self.depth += 1;
         Ok(())
@@ -106,6 +114,6 @@ impl<'a> Scan<'a> {
         let position = self.text[..self.at].chars().count() + 1;
         let rest: String = self.rest().chars().take(20).collect();
         let found = if rest.is_empty() { "the end".to_owned() } else { format!("'{}'", excerpt(&rest)) };
-        Syntax { at: self.at, text: format!("expected {what} at character {position}, found {found}") }
+        Syntax { at: self.at, beyond: false, text: format!("expected {what} at character {position}, found {found}") }
     }
 }

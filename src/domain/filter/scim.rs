@@ -2,7 +2,7 @@
 //!
 //! Tightest first: parentheses and brackets, `not`, `and`, `or`. Names, operators, keywords and literals are read in any case.
 
-use super::ast::{Expr, Literal, Op};
+use super::ast::{Expr, Limits, Literal, Op};
 use super::scan::{Scan, Syntax};
 use crate::domain::error::{Fault, Kind};
 
@@ -22,7 +22,15 @@ pub struct PathExpr {
 /// # Errors
 /// `InvalidFilter`, with what was expected at which character.
 pub fn parse(text: &str) -> Result<Expr, Fault> {
-    read(text).map_err(|e| invalid_filter(&e))
+    parse_within(text, Limits::DEFAULT)
+}
+
+/// Reads a filter within limits of the caller's.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_within(text: &str, limits: Limits) -> Result<Expr, Fault> {
+    read_within(text, limits).map_err(|e| invalid_filter(&e))
 }
 
 /// Reads a filter, for a caller that weighs the error itself.
@@ -30,7 +38,11 @@ pub fn parse(text: &str) -> Result<Expr, Fault> {
 /// # Errors
 /// What was expected where.
 pub fn read(text: &str) -> Result<Expr, Syntax> {
-    let scan = &mut Scan::new(text)?;
+    read_within(text, Limits::DEFAULT)
+}
+
+fn read_within(text: &str, limits: Limits) -> Result<Expr, Syntax> {
+    let scan = &mut Scan::new(text, limits)?;
     let out = disjunction(scan, Place::Resource)?;
     end(scan, "'and', 'or' or the end")?;
     Ok(out)
@@ -40,9 +52,9 @@ pub fn read(text: &str) -> Result<Expr, Syntax> {
 ///
 /// # Errors
 /// `InvalidPath`; `InvalidFilter` for what stands in the brackets (RFC 7644 table 9).
-pub fn parse_path(text: &str) -> Result<PathExpr, Fault> {
+pub fn parse_path(text: &str, limits: Limits) -> Result<PathExpr, Fault> {
     let invalid = |e: Syntax| Fault::new(Kind::InvalidPath, format!("path: {e}"));
-    let scan = &mut Scan::new(text).map_err(invalid)?;
+    let scan = &mut Scan::new(text, limits).map_err(invalid)?;
     let attribute = path(scan).map_err(invalid)?;
     let mut out = PathExpr { attribute, filter: None, sub: None };
     if scan.peek() == Some('[') {
@@ -364,7 +376,7 @@ mod tests {
             ("urn:x:y:2.0:User:manager.value", "urn:x:y:2.0:User:manager.value", None, None),
             ("urn:x:y:2.0:User:list[a pr or b pr].c", "urn:x:y:2.0:User:list", Some("a pr or b pr"), Some("c")),
         ] {
-            let path = parse_path(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+            let path = parse_path(text, Limits::DEFAULT).unwrap_or_else(|e| panic!("{text}: {e}"));
             assert_eq!(path.attribute, attribute);
             assert_eq!(path.filter.map(|f| f.to_string()).as_deref(), filter);
             assert_eq!(path.sub.as_deref(), sub);
@@ -383,7 +395,7 @@ mod tests {
             ("members[value]", Kind::InvalidFilter),
             ("members[]", Kind::InvalidFilter),
         ] {
-            assert_eq!(parse_path(text).unwrap_err().kind, kind, "{text}");
+            assert_eq!(parse_path(text, Limits::DEFAULT).unwrap_err().kind, kind, "{text}");
         }
     }
 
@@ -402,7 +414,7 @@ mod tests {
         let long = |n: usize| format!("a eq \"{}\"", "é".repeat(n - 7));
         assert!(parse(&long(10_000)).is_ok());
         assert!(parse(&long(10_001)).unwrap_err().detail.contains("longer than 10000 characters"));
-        assert_eq!(parse_path(&"a".repeat(10_001)).unwrap_err().kind, Kind::InvalidPath);
+        assert_eq!(parse_path(&"a".repeat(10_001), Limits::DEFAULT).unwrap_err().kind, Kind::InvalidPath);
     }
 
     fn expression() -> impl Strategy<Value = Expr> {
@@ -444,7 +456,7 @@ mod tests {
         fn what_is_printed_reads_back(expr in expression()) {
             let text = expr.to_string();
             prop_assert_eq!(parse(&text), Ok(expr.clone()), "{}", text);
-            if let Ok(path) = parse_path(&format!("list[{text}].sub")) {
+            if let Ok(path) = parse_path(&format!("list[{text}].sub"), Limits::DEFAULT) {
                 prop_assert_eq!(path.filter, Some(expr));
             }
         }
@@ -455,8 +467,8 @@ mod tests {
                 if let Ok(expr) = parse(&text) {
                     prop_assert_eq!(parse(&expr.to_string()), Ok(expr));
                 }
-                drop(parse_path(&text));
-                drop(parse_path(&format!("a[{text}].b")));
+                drop(parse_path(&text, Limits::DEFAULT));
+                drop(parse_path(&format!("a[{text}].b"), Limits::DEFAULT));
             }
         }
 
@@ -465,7 +477,7 @@ mod tests {
             let text: String = text.into_iter().collect();
             drop(parse(&text));
             drop(parse(&format!("a eq \"{text}")));
-            drop(parse_path(&text));
+            drop(parse_path(&text, Limits::DEFAULT));
         }
     }
 

@@ -3,12 +3,14 @@
 
 use serde_json::Value;
 
-use super::scim::{Operation, Verb, at};
+use super::fold::fold;
+use super::scim::{Operation, Operations, Verb, at};
 use super::target::Target;
 use crate::domain::document::parse::{external_id, writable};
 use crate::domain::document::reader::{At, Reader};
 use crate::domain::document::{Map, ReferenceWrite, check, reference};
 use crate::domain::error::{Fault, Kind};
+use crate::domain::filter;
 use crate::domain::profile::Profile;
 use crate::domain::schema::path::Resolved;
 use crate::domain::schema::{AttrPath, Home, Mutability, ObjectType};
@@ -24,23 +26,26 @@ pub fn apply(
     profile: &Profile,
     doc: &mut Map,
     external_id: &mut Option<String>,
-    operations: Vec<Operation>,
+    operations: Operations,
 ) -> Result<Vec<ReferenceWrite>, Fault> {
     let fixed = check::fixed(kind, doc);
-    let mut patch = Patch { kind, profile, reader: Reader::scim(profile), doc, external_id, writes: Vec::new() };
-    for (index, operation) in operations.into_iter().enumerate() {
+    let Operations { list, path } = operations;
+    let reader = Reader::scim(profile);
+    let mut patch = Patch { kind, profile, limits: path, reader, doc, external_id, writes: Vec::new() };
+    for (index, operation) in list.into_iter().enumerate() {
         patch.operate(operation).map_err(|fault| at(index, fault))?;
     }
     let Patch { doc, writes, .. } = patch;
     check::unchanged(kind, &fixed, doc)?;
     check::document(kind, doc)?;
-    Ok(writes)
+    Ok(fold(kind, writes))
 }
 
 /// A patch under way.
 pub(super) struct Patch<'a> {
     pub kind: &'a ObjectType,
     pub profile: &'a Profile,
+    pub limits: filter::Limits,
     pub reader: Reader,
     pub doc: &'a mut Map,
     pub external_id: &'a mut Option<String>,
@@ -52,7 +57,7 @@ impl Patch<'_> {
         let Operation { verb, path, value } = operation;
         match path {
             Some(path) => {
-                let target = Target::resolve(self.kind, &path)?;
+                let target = Target::resolve(self.kind, self.limits, &path)?;
                 self.at(target, verb, value, true)
             }
             None => self.each(verb, value, None),
@@ -72,7 +77,7 @@ impl Patch<'_> {
             let target = match self.kind.resolve(&name) {
                 Some(Resolved::Attribute(path)) => Target::Attribute(path),
                 Some(Resolved::Extension(index)) => Target::Schema(index),
-                None if name.contains('[') => Target::resolve(self.kind, &name)?,
+                None if name.contains('[') => Target::resolve(self.kind, self.limits, &name)?,
                 None => {
                     self.reader.unknown(&name)?;
                     continue;

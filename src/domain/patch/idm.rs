@@ -2,9 +2,10 @@
 
 use serde_json::{Number, Value};
 
+use super::Limits;
 use crate::domain::document::{Map, check, idm};
 use crate::domain::error::{Fault, Kind, excerpt};
-use crate::domain::schema::{IdmProperty, ObjectType, Relationship};
+use crate::domain::schema::{IdmForm, IdmProperty, ObjectType, Relationship, Returned};
 
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,18 +65,13 @@ pub enum RelationshipChange {
     Remove(Option<Value>),
 }
 
-/// Most operations of one PATCH.
-pub const MAX_OPERATIONS: usize = 1_000;
-
 /// Reads the body of a PATCH.
 ///
 /// # Errors
-/// [`Kind::InvalidSyntax`] when it is no array of operations; [`Kind::TooLarge`] above [`MAX_OPERATIONS`].
-pub fn parse(body: Value) -> Result<Vec<IdmOp>, Fault> {
+/// [`Kind::InvalidSyntax`] when it is no array of operations; [`Kind::TooLarge`] beyond `limits`.
+pub fn parse(limits: Limits, body: Value) -> Result<Vec<IdmOp>, Fault> {
     let Value::Array(operations) = body else { return Err(invalid("The request body must be a JSON array of patch operations")) };
-    if operations.len() > MAX_OPERATIONS {
-        return Err(Fault::new(Kind::TooLarge, format!("a PATCH takes at most {MAX_OPERATIONS} operations")));
-    }
+    limits.admit(operations.len())?;
     operations.into_iter().map(operation).collect()
 }
 
@@ -202,6 +198,9 @@ fn stored(kind: &ObjectType, doc: &mut Map, operation: IdmOp) -> Result<(), Faul
         Verb::Copy | Verb::Move => {
             let Some(from) = from else { return Ok(()) };
             let source = self::property(kind, &from)?;
+            if kind.attribute(source.path).returned == Returned::Never {
+                return Err(Fault::new(Kind::Mutability, format!("{} is never read", source.name)));
+            }
             let mut origin = idm::read(kind, doc, source).unwrap_or_default();
             let Some(found) = at(&mut origin, &from.rest).filter(|v| !v.is_null()).cloned() else { return Ok(()) };
             if verb == Verb::Move {
@@ -217,7 +216,11 @@ fn stored(kind: &ObjectType, doc: &mut Map, operation: IdmOp) -> Result<(), Faul
 
 fn property<'k>(kind: &'k ObjectType, field: &Pointer) -> Result<&'k IdmProperty, Fault> {
     let name = field.property.as_str();
-    kind.property(name).ok_or_else(|| match name {
+    let found = kind.property(name);
+    if found.is_some_and(|property| property.form == IdmForm::Shown) {
+        return Err(Fault::new(Kind::Mutability, format!("{name} is readOnly")));
+    }
+    found.ok_or_else(|| match name {
         "_id" | "_rev" => Fault::new(Kind::Mutability, format!("{name} may not be changed")),
         _ if idm::COMPUTED.contains(&name) => Fault::new(Kind::Mutability, format!("{name} is computed")),
         _ if kind.relationship(name).is_some() => invalid(format!("a relationship cannot be copied or moved: {name}")),
@@ -309,7 +312,7 @@ mod tests {
     fn run(type_name: &str, start: &Value, operations: Value) -> Result<(Value, Vec<RelationshipOp>), Fault> {
         let kind = kind(type_name);
         let mut doc = idm::create(&kind, start.clone()).unwrap().doc;
-        let relationships = apply(&kind, &mut doc, parse(operations)?)?;
+        let relationships = apply(&kind, &mut doc, parse(Limits::DEFAULT, operations)?)?;
         Ok((Value::Object(idm::to_idm(&kind, &doc)), relationships))
     }
 

@@ -4,6 +4,7 @@
 //! A patch that changes nothing leaves an equal document and an empty list.
 
 pub mod apply;
+mod fold;
 pub mod idm;
 mod related;
 pub mod scim;
@@ -11,6 +12,34 @@ mod stored;
 mod target;
 
 pub use apply::apply;
+
+use super::error::{Fault, Kind};
+use super::filter;
+
+/// What one PATCH may ask for at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Operations; each may carry any number of values.
+    pub operations: usize,
+    /// The size of a path and its filter.
+    pub path: filter::Limits,
+}
+
+impl Limits {
+    /// What holds unless the configuration says otherwise.
+    pub const DEFAULT: Self = Self { operations: 1_000, path: filter::Limits::DEFAULT };
+
+    /// Refuses more operations than that.
+    ///
+    /// # Errors
+    /// [`Kind::TooLarge`] naming the limit.
+    pub fn admit(&self, operations: usize) -> Result<(), Fault> {
+        if operations <= self.operations {
+            return Ok(());
+        }
+        Err(Fault::new(Kind::TooLarge, format!("a PATCH takes at most {} operations, not {operations}", self.operations)))
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -75,7 +75,7 @@ impl Patch<'_> {
         let parts = self.element_parts(path, value)?;
         let subs = &self.kind.attribute(path).sub_attributes;
         let set: Map = parts.into_iter().map(|(sub, value)| (subs[sub].name.clone(), value.unwrap_or_default())).collect();
-        let creates = verb == Verb::Add || (verb == Verb::Replace && self.profile.replace_without_match == WithoutMatch::Create);
+        let creates = verb != Verb::Remove && self.profile.without_match == WithoutMatch::Create;
         let create = target.described(self.kind).filter(|_| creates);
         let whole = whole && verb == Verb::Replace;
         // Operations on the same elements build one element, however many they are (spec/scim.md §4.2).

@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
+use super::Limits;
 use crate::domain::document::Map;
 use crate::domain::error::{Fault, Kind, excerpt};
+use crate::domain::filter;
 use crate::domain::profile::{EmptyOperations, Profile};
 
-/// Most operations of one PATCH; an operation may carry any number of values.
-pub const MAX_OPERATIONS: usize = 1_000;
-
-const URN: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+/// The schema of a PATCH body.
+pub const URN: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,25 +33,34 @@ pub struct Operation {
     pub value: Value,
 }
 
+/// The operations of a PATCH, and how large their paths may be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Operations {
+    /// In order.
+    pub list: Vec<Operation>,
+    /// For paths.
+    pub path: filter::Limits,
+}
+
 /// Reads the body of a PATCH; keys and `op` in any case (spec/scim.md §4).
 ///
 /// # Errors
 /// [`Kind::InvalidSyntax`] for what is not a PatchOp, [`Kind::InvalidValue`] for a missing value, [`Kind::NoTarget`] for a
-/// remove without path, [`Kind::TooLarge`] above [`MAX_OPERATIONS`].
-pub fn parse(profile: &Profile, body: Value) -> Result<Vec<Operation>, Fault> {
+/// remove without path, [`Kind::TooLarge`] beyond `limits`.
+pub fn parse(profile: &Profile, limits: Limits, body: Value) -> Result<Operations, Fault> {
     let syntax = |text: &'static str| Fault::new(Kind::InvalidSyntax, text);
     let Value::Object(mut body) = body else { return Err(syntax("the body must be a JSON object")) };
-    check_schemas(profile, take(&mut body, "schemas")?)?;
+    check_schemas(profile, take(&mut body, "schemas")?, URN)?;
     let Some(Value::Array(operations)) = take(&mut body, "Operations")? else {
         return Err(syntax("Operations is required and must be an array"));
     };
     if operations.is_empty() && profile.empty_operations == EmptyOperations::Refuse {
         return Err(syntax("Operations must hold at least one operation"));
     }
-    if operations.len() > MAX_OPERATIONS {
-        return Err(Fault::new(Kind::TooLarge, format!("a PATCH takes at most {MAX_OPERATIONS} operations")));
-    }
-    operations.into_iter().enumerate().map(|(index, value)| operation(value).map_err(|fault| at(index, fault))).collect()
+    limits.admit(operations.len())?;
+    let read = |(index, value)| operation(value).map_err(|fault| at(index, fault));
+    let list = operations.into_iter().enumerate().map(read).collect::<Result<_, _>>()?;
+    Ok(Operations { list, path: limits.path })
 }
 
 /// Says which operation a fault is of.
@@ -85,7 +94,8 @@ fn operation(value: Value) -> Result<Operation, Fault> {
     }
 }
 
-fn take(object: &mut Map, name: &str) -> Result<Option<Value>, Fault> {
+/// Takes a member out of an object, its name in any case.
+pub(in crate::domain) fn take(object: &mut Map, name: &str) -> Result<Option<Value>, Fault> {
     let mut keys = object.keys().filter(|key| key.eq_ignore_ascii_case(name));
     let Some(key) = keys.next().cloned() else { return Ok(None) };
     if keys.next().is_some() {
@@ -94,16 +104,17 @@ fn take(object: &mut Map, name: &str) -> Result<Option<Value>, Fault> {
     Ok(object.remove(&key))
 }
 
-fn check_schemas(profile: &Profile, schemas: Option<Value>) -> Result<(), Fault> {
+/// Checks that `schemas` names the message `urn`, where the profile asks for it.
+pub(in crate::domain) fn check_schemas(profile: &Profile, schemas: Option<Value>, urn: &str) -> Result<(), Fault> {
     let named = match schemas {
         None | Some(Value::Null) => false,
         Some(Value::Array(urns)) if urns.iter().all(Value::is_string) => {
-            urns.iter().filter_map(Value::as_str).any(|urn| urn.eq_ignore_ascii_case(URN))
+            urns.iter().filter_map(Value::as_str).any(|named| named.eq_ignore_ascii_case(urn))
         }
         Some(_) => return Err(Fault::new(Kind::InvalidSyntax, "schemas must be an array of strings")),
     };
     if profile.schemas_required && !named {
-        return Err(Fault::new(Kind::InvalidSyntax, format!("schemas must name {URN}")));
+        return Err(Fault::new(Kind::InvalidSyntax, format!("schemas must name {urn}")));
     }
     Ok(())
 }
@@ -119,7 +130,7 @@ mod tests {
         let body = json!({"SCHEMAS": [URN], "operations": [
             {"OP": "ADD", "Path": "title", "VALUE": "t"}, {"op": "Remove", "path": "title"}, {"op": "replace", "path": "", "value": {}}
         ]});
-        let operations = parse(&Profile::STRICT, body).unwrap();
+        let operations = parse(&Profile::STRICT, Limits::DEFAULT, body).unwrap().list;
         assert_eq!(operations[0], Operation { verb: Verb::Add, path: Some("title".to_owned()), value: json!("t") });
         assert_eq!((operations[1].verb, &operations[1].value), (Verb::Remove, &Value::Null));
         assert_eq!(operations[2].path, None);
@@ -127,7 +138,7 @@ mod tests {
 
     #[test]
     fn what_is_no_patch_is_refused() {
-        let many: Vec<_> = (0..=MAX_OPERATIONS).map(|_| json!({"op": "remove", "path": "title"})).collect();
+        let many: Vec<_> = (0..=Limits::DEFAULT.operations).map(|_| json!({"op": "remove", "path": "title"})).collect();
         for (body, kind) in [
             (json!([]), Kind::InvalidSyntax),
             (json!({}), Kind::InvalidSyntax),
@@ -144,11 +155,11 @@ mod tests {
             (json!({"Operations": many}), Kind::TooLarge),
             (json!({"schemas": "x", "Operations": [{"op": "remove", "path": "a"}]}), Kind::InvalidSyntax),
         ] {
-            assert_eq!(parse(&Profile::GENERIC, body.clone()).unwrap_err().kind, kind, "{body}");
+            assert_eq!(parse(&Profile::GENERIC, Limits::DEFAULT, body.clone()).unwrap_err().kind, kind, "{body}");
         }
         let bare = json!({"Operations": [{"op": "remove", "path": "a"}]});
-        assert!(parse(&Profile::GENERIC, bare.clone()).is_ok());
-        assert_eq!(parse(&Profile::STRICT, bare).unwrap_err().kind, Kind::InvalidSyntax);
-        assert_eq!(parse(&Profile::ENTRA, json!({"Operations": []})).unwrap(), []);
+        assert!(parse(&Profile::GENERIC, Limits::DEFAULT, bare.clone()).is_ok());
+        assert_eq!(parse(&Profile::STRICT, Limits::DEFAULT, bare).unwrap_err().kind, Kind::InvalidSyntax);
+        assert_eq!(parse(&Profile::ENTRA, Limits::DEFAULT, json!({"Operations": []})).unwrap().list, []);
     }
 }

@@ -40,9 +40,11 @@ impl Patch<'_> {
                 Ok(())
             }
             (true, None, Verb::Add) => {
-                let added = self.reader.list(attribute, at, value)?;
+                let mut added = self.reader.list(attribute, at, value)?;
                 elements::at_most_one_primary(attribute, &added, at)?;
                 let mut list = values::take_list(kind, self.doc, path);
+                // What is there already is not added, nor does it demote itself.
+                added.retain(|element| !list.contains(element));
                 if added.iter().any(elements::is_primary) {
                     list.iter_mut().for_each(demote);
                 }
@@ -108,7 +110,7 @@ impl Patch<'_> {
                 self.put_list(path, list);
                 return Ok(());
             }
-            let creates = verb == Verb::Add || self.profile.replace_without_match == WithoutMatch::Create;
+            let creates = self.profile.without_match == WithoutMatch::Create;
             let Some(described) = described.filter(|_| creates) else {
                 return Err(self.no_match(path));
             };

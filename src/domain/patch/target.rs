@@ -6,7 +6,7 @@ use crate::domain::document::reader::{At, Reader};
 use crate::domain::document::{Map, values};
 use crate::domain::error::{Fault, Kind, excerpt};
 use crate::domain::filter::ast::{Expr, Literal, Op};
-use crate::domain::filter::{Filter, resolve_element, scim};
+use crate::domain::filter::{Filter, Limits, resolve_element, scim};
 use crate::domain::profile::Profile;
 use crate::domain::schema::path::Resolved;
 use crate::domain::schema::{AttrPath, ObjectType};
@@ -36,7 +36,7 @@ impl Target {
     ///
     /// # Errors
     /// [`Kind::InvalidPath`]; [`Kind::InvalidFilter`] for what stands in the brackets.
-    pub fn resolve(kind: &ObjectType, text: &str) -> Result<Self, Fault> {
+    pub fn resolve(kind: &ObjectType, limits: Limits, text: &str) -> Result<Self, Fault> {
         let invalid = |rule: &str| Fault::new(Kind::InvalidPath, format!("path '{}' {rule}", excerpt(text)));
         let unknown = || invalid("names no attribute of the type");
         let text = text.trim();
@@ -48,7 +48,7 @@ impl Target {
                 None => Err(unknown()),
             };
         }
-        let parsed = scim::parse_path(text)?;
+        let parsed = scim::parse_path(text, limits)?;
         let path = kind.resolve_attribute(&parsed.attribute).ok_or_else(unknown)?;
         let Some(expr) = parsed.filter else { return Err(invalid("has no filter in its brackets")) };
         let attribute = kind.attribute(path);

@@ -119,6 +119,13 @@ pub struct Attribute {
     /// Provost: what a create sets when the client says nothing; a replace that says nothing keeps what is there.
     #[serde(default, skip_serializing)]
     pub default: Option<serde_json::Value>,
+    /// Provost: made by the server with the object, and never anew.
+    #[serde(default, skip_serializing)]
+    pub generated: bool,
+    /// Whether a job is still making its rows in the attribute index, so that no plan may rest on them. Not written in
+    /// definitions.
+    #[serde(skip)]
+    pub unfinished: bool,
     /// Provost: the attribute is a view of edges, through the relationship of this name.
     #[serde(default, skip_serializing)]
     pub relationship: Option<String>,
@@ -128,6 +135,11 @@ impl Attribute {
     /// The sub-attribute of this name, compared without case.
     pub fn sub(&self, name: &str) -> Option<(usize, &Attribute)> {
         self.sub_attributes.iter().enumerate().find(|(_, a)| a.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether plans may rest on its rows in the attribute index: it has them, and no job is still making them.
+    pub const fn is_searchable(&self) -> bool {
+        self.indexed && !self.unfinished
     }
 
     /// Whether its text compares exactly: `caseExact`, and always for references and binary (RFC 7643 §2.3.6, §2.3.7).

@@ -4,12 +4,17 @@
 //! here; there is no code for a single attribute anywhere else.
 
 pub mod attribute;
+pub mod change;
+pub mod definition;
 pub mod object_type;
+mod overlay;
 pub mod path;
 pub mod registry;
 pub mod relationship;
+mod rules;
 
 pub use attribute::{Attribute, AttributeType, Mutability, Returned, Uniqueness};
+pub use definition::Problem;
 pub use object_type::{IdmForm, IdmProperty, ObjectType, Schema};
 pub use path::{AttrPath, Home};
 pub use registry::Registry;

@@ -1,6 +1,6 @@
 //! One object type: its schemas, its IDM view, its relationships.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::attribute::{Attribute, Uniqueness};
 use super::path::{AttrPath, Home};
@@ -13,6 +13,7 @@ pub struct Schema {
     /// URN.
     pub id: String,
     /// Name for people.
+    #[serde(default)]
     pub name: String,
     /// For people.
     #[serde(default)]
@@ -25,7 +26,7 @@ pub struct Schema {
 }
 
 /// How an IDM property relates to the attribute behind it (spec/types.md).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 pub enum IdmForm {
     /// The value as it is.
@@ -37,6 +38,8 @@ pub enum IdmForm {
     Status,
     /// Text, or an object kept as its JSON text (`condition`).
     Source,
+    /// Shown as it is; what a body says of it is ignored.
+    Shown,
     /// Accepted, type-checked, discarded.
     Discarded,
 }
@@ -63,6 +66,10 @@ pub struct ObjectType {
     pub endpoint: String,
     /// For people.
     pub description: String,
+    /// Whether writing it takes the scope for roles.
+    pub privileged: bool,
+    /// Version of the registry it belongs to; 0 for the shipped one.
+    pub version: i64,
     /// Core schema first, then extensions.
     pub schemas: Vec<Schema>,
     /// id, externalId, schemas, meta.

@@ -109,6 +109,17 @@ impl ObjectType {
         path.sub.map_or(attribute, |sub| &attribute.sub_attributes[sub])
     }
 
+    pub(super) fn leaf_mut(&mut self, path: AttrPath) -> &mut Attribute {
+        let attribute = match path.home {
+            Home::Common => &mut self.common[path.attribute],
+            Home::Schema(index) => &mut self.schemas[index].attributes[path.attribute],
+        };
+        match path.sub {
+            Some(sub) => &mut attribute.sub_attributes[sub],
+            None => attribute,
+        }
+    }
+
     /// The canonical text of a path: URN in front for extensions.
     pub fn path_text(&self, path: AttrPath) -> String {
         let mut out = String::new();

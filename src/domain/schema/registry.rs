@@ -1,59 +1,50 @@
-//! The object types of a tenant, read from `schema/*.json`.
+//! The object types of a tenant: those of `schema/*.json` and what the tenant adds.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::attribute::Attribute;
-use super::object_type::{IdmForm, IdmProperty, ObjectType, Schema};
-use super::relationship::Relationship;
+use super::definition::{Definition, Problem};
+use super::object_type::ObjectType;
+use super::overlay::{self, Overlaid};
+use super::relationship::{Backing, Relationship};
+use super::rules;
 
 /// The shipped types, in the order in which discovery lists them.
-const SHIPPED: [(&str, &str); 3] = [
-    ("user", include_str!("../../../schema/user.json")),
-    ("group", include_str!("../../../schema/group.json")),
-    ("role", include_str!("../../../schema/role.json")),
+const SHIPPED: [&str; 4] = [
+    include_str!("../../../schema/user.json"),
+    include_str!("../../../schema/group.json"),
+    include_str!("../../../schema/role.json"),
+    include_str!("../../../schema/service_account.json"),
 ];
 
 const COMMON: &str = include_str!("../../../schema/common.json");
 
-/// A schema file that does not hold together.
-#[derive(Debug, thiserror::Error)]
-#[error("object type '{name}': {reason}")]
-pub struct SchemaError {
-    name: String,
-    reason: String,
-}
+/// What a tenant wrote of its types, by the name of the type.
+pub type Own = BTreeMap<String, Value>;
 
 /// All object types, by each name they go by.
 #[derive(Debug, Clone)]
 pub struct Registry {
     types: Vec<Arc<ObjectType>>,
+    version: i64,
+    shipped: Arc<Shipped>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct TypeFile {
-    name: String,
-    resource: String,
-    endpoint: String,
-    #[serde(default)]
-    description: String,
-    label: String,
-    schemas: Vec<Schema>,
-    collection: String,
-    properties: Vec<PropertyFile>,
-    #[serde(default)]
-    relationships: Vec<Relationship>,
+#[derive(Debug)]
+struct Shipped {
+    definitions: Vec<Definition>,
+    common: Vec<Attribute>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PropertyFile {
-    name: String,
-    path: String,
-    #[serde(default)]
-    form: IdmForm,
+// One type with what of it is a tenant's.
+struct Draft {
+    definition: Definition,
+    properties: Vec<String>,
+    // Relationships that the tenant wrote here, which the types at their other ends do not say.
+    own: Vec<Relationship>,
 }
 
 impl Registry {
@@ -61,11 +52,83 @@ impl Registry {
     ///
     /// # Errors
     /// When a schema file does not hold together; the tests see to it that the shipped ones do.
-    pub fn shipped() -> Result<Self, SchemaError> {
-        let types = SHIPPED.iter().map(|(name, text)| parse(name, text).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
-        let registry = Self { types };
+    pub fn shipped() -> Result<Self, Problem> {
+        let read = |text: &str| serde_json::from_str(text).map_err(|e| Problem::new("schema", e.to_string()));
+        let definitions: Vec<Definition> = SHIPPED.iter().map(|text| read(text)).collect::<Result<_, _>>()?;
+        let common = serde_json::from_str(COMMON).map_err(|e| Problem::new("common attributes", e.to_string()))?;
+        let shipped = Self { types: Vec::new(), version: 0, shipped: Arc::new(Shipped { definitions, common }) };
+        shipped.with(&Own::new(), 0, &[])
+    }
+
+    /// The shipped types with what a tenant adds. `unfinished` are paths whose index rows are still being made.
+    ///
+    /// # Errors
+    /// [`Problem`] that names the member and the rule.
+    pub fn with(&self, own: &Own, version: i64, unfinished: &[(&str, &str)]) -> Result<Self, Problem> {
+        let mut drafts = self.drafts(own)?;
+        derive(&mut drafts)?;
+        let mut types = Vec::with_capacity(drafts.len());
+        for Draft { definition, properties, .. } in drafts {
+            let mut kind = definition.build(self.shipped.common.clone())?;
+            kind.version = version;
+            let own: Vec<&str> = properties.iter().map(String::as_str).collect();
+            rules::whole(&kind, &own)?;
+            for (_, path) in unfinished.iter().filter(|(name, _)| *name == kind.name.as_str()).collect::<Vec<_>>() {
+                if let Some(path) = kind.resolve_attribute(path) {
+                    kind.leaf_mut(path).unfinished = true;
+                }
+            }
+            types.push(Arc::new(kind));
+        }
+        rules::together(types.iter().map(AsRef::as_ref))?;
+        let registry = Self { types, version, shipped: self.shipped.clone() };
         registry.check()?;
         Ok(registry)
+    }
+
+    fn drafts(&self, own: &Own) -> Result<Vec<Draft>, Problem> {
+        let shipped = &self.shipped.definitions;
+        let mut drafts = Vec::with_capacity(shipped.len() + own.len());
+        for definition in shipped {
+            drafts.push(match own.get(&definition.name) {
+                None => Draft { definition: definition.clone(), properties: Vec::new(), own: Vec::new() },
+                Some(given) => {
+                    let Overlaid { definition, schemas, properties, relationships } = overlay::lay(definition, given)?;
+                    schemas.iter().try_for_each(|index| rules::own_schema(&definition.schemas[*index], false))?;
+                    let properties = properties.into_iter().map(|p| p.name).collect();
+                    Draft { definition, properties, own: relationships }
+                }
+            });
+        }
+        let fresh = own.iter().filter(|(name, _)| !shipped.iter().any(|d| d.name == **name));
+        if fresh.clone().count() > rules::MAX_TYPES {
+            return Err(Problem::new("name", format!("a tenant has at most {} types of its own", rules::MAX_TYPES)));
+        }
+        for (name, given) in fresh {
+            let mut definition = Definition::parse(given)?;
+            if definition.name.is_empty() {
+                definition.name.clone_from(name);
+            }
+            if definition.name != *name {
+                return Err(Problem::new("name", format!("of this type it is '{name}'")));
+            }
+            rules::complete(&mut definition);
+            rules::own_type(&definition)?;
+            let relationships = std::mem::take(&mut definition.relationships);
+            let properties = definition.properties.iter().map(|p| p.name.clone()).collect();
+            drafts.push(Draft { definition, properties, own: relationships.into_iter().filter(|r| !r.derived).collect() });
+        }
+        Ok(drafts)
+    }
+
+    /// Whether a type of this name is shipped.
+    pub fn is_shipped(&self, name: &str) -> bool {
+        self.shipped.definitions.iter().any(|d| d.name == name)
+    }
+
+    /// Counts the changes of the tenant's types; 0 for the shipped ones.
+    pub const fn version(&self) -> i64 {
+        self.version
     }
 
     /// All types, in the order of discovery.
@@ -94,7 +157,7 @@ impl Registry {
     }
 
     // Both sides of a relation must agree.
-    fn check(&self) -> Result<(), SchemaError> {
+    fn check(&self) -> Result<(), Problem> {
         for here in &self.types {
             for r in &here.relationships {
                 for other in &r.types {
@@ -107,10 +170,8 @@ impl Registry {
                         })
                     });
                     if fits.is_none() {
-                        return Err(SchemaError {
-                            name: here.name.clone(),
-                            reason: format!("relationship '{}' has no counterpart '{}' in '{other}'", r.name, r.reverse),
-                        });
+                        let rule = format!("has no counterpart '{}' in '{other}'", r.reverse);
+                        return Err(Problem::new(format!("relationships.{}", r.name), rule));
                     }
                 }
             }
@@ -118,10 +179,7 @@ impl Registry {
                 if let Some(name) = &attribute.relationship
                     && here.relationship(name).is_none()
                 {
-                    return Err(SchemaError {
-                        name: here.name.clone(),
-                        reason: format!("attribute '{}' names no relationship", attribute.name),
-                    });
+                    return Err(Problem::new(format!("attributes.{}", attribute.name), "names no relationship"));
                 }
             }
         }
@@ -129,35 +187,48 @@ impl Registry {
     }
 }
 
-fn parse(name: &str, text: &str) -> Result<ObjectType, SchemaError> {
-    let fail = |reason: String| SchemaError { name: name.to_owned(), reason };
-    let file: TypeFile = serde_json::from_str(text).map_err(|e| fail(e.to_string()))?;
-    let common: Vec<Attribute> = serde_json::from_str(COMMON).map_err(|e| fail(format!("common attributes: {e}")))?;
-    if file.schemas.is_empty() {
-        return Err(fail("it has no schema".to_owned()));
+// A relationship is written on one of the types that it joins; the others see it from their side.
+fn derive(drafts: &mut [Draft]) -> Result<(), Problem> {
+    for index in 0..drafts.len() {
+        let kind = drafts[index].definition.name.clone();
+        let mut own = std::mem::take(&mut drafts[index].own);
+        for one in &mut own {
+            if one.relation.is_empty() {
+                one.relation = format!("{kind}_{}", one.name);
+            }
+        }
+        rules::own_relationships(&kind, &own)?;
+        for one in own {
+            let member = format!("relationships.{}", one.name);
+            let known = |d: &Draft| d.definition.relationships.iter().any(|r| r.relation == one.relation);
+            if drafts.iter().any(known) {
+                return Err(Problem::new(format!("{member}.relation"), format!("there is a relation '{}'", one.relation)));
+            }
+            for name in &one.types {
+                let Some(other) = drafts.iter_mut().find(|d| d.definition.name == *name) else {
+                    return Err(Problem::new(format!("{member}.types"), format!("there is no type '{name}'")));
+                };
+                other.definition.relationships.push(Relationship {
+                    name: one.reverse.clone(),
+                    relation: one.relation.clone(),
+                    side: one.side.other(),
+                    reverse: one.name.clone(),
+                    types: vec![kind.clone()],
+                    many: one.reverse_many,
+                    reverse_many: one.many,
+                    derived: true,
+                    moves_rev: false,
+                    acyclic: one.acyclic,
+                    backing: Backing::Reference,
+                    scim_writable: false,
+                    blocks_deletion: false,
+                    description: format!("{kind}: {}", one.name),
+                });
+            }
+            drafts[index].definition.relationships.push(one);
+        }
     }
-    let mut out = ObjectType {
-        label: super::path::AttrPath { home: super::path::Home::Schema(0), attribute: 0, sub: None },
-        name: file.name,
-        resource: file.resource,
-        endpoint: file.endpoint,
-        description: file.description,
-        schemas: file.schemas,
-        common,
-        collection: file.collection,
-        properties: Vec::new(),
-        relationships: file.relationships,
-    };
-    let resolve = |path: &str| out.resolve_attribute(path).ok_or_else(|| fail(format!("no attribute '{path}'")));
-    let label = resolve(&file.label)?;
-    let properties = file
-        .properties
-        .into_iter()
-        .map(|p| Ok(IdmProperty { path: resolve(&p.path)?, name: p.name, form: p.form }))
-        .collect::<Result<_, _>>()?;
-    out.label = label;
-    out.properties = properties;
-    Ok(out)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -171,7 +242,7 @@ mod tests {
     fn the_shipped_types_hold_together() {
         let registry = Registry::shipped().unwrap();
         let names: Vec<_> = registry.types().map(|t| t.name.as_str()).collect();
-        assert_eq!(names, ["user", "group", "role"]);
+        assert_eq!(names, ["user", "group", "role", "service_account"]);
     }
 
     #[test]

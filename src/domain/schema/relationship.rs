@@ -1,12 +1,13 @@
 //! Relationships: edges between objects, seen as a property from either side (spec/idm.md §2).
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The end of an edge that an object stands at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 pub enum Side {
     /// The edge starts here: `from_key` is this object.
+    #[default]
     From,
     /// The edge ends here: `to_key` is this object.
     To,
@@ -24,7 +25,7 @@ impl Side {
 }
 
 /// Where a view of related objects comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 pub enum Backing {
     /// Plain edges; SCIM elements are `{value, $ref, type, display}`.
@@ -35,14 +36,16 @@ pub enum Backing {
 }
 
 /// One relationship property of an object type.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Relationship {
     /// IDM property name on this type (`roles`, `members`, `manager`, …).
     pub name: String,
     /// Name of the relation, shared by both sides: `membership`, `grant`, `manager`.
+    #[serde(default)]
     pub relation: String,
     /// The end at which objects of this type stand.
+    #[serde(default)]
     pub side: Side,
     /// Property name on the other side.
     pub reverse: String,
@@ -51,6 +54,12 @@ pub struct Relationship {
     /// Whether this side holds many.
     #[serde(default = "yes")]
     pub many: bool,
+    /// Of a tenant's relationship, whether the other side holds many.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub reverse_many: bool,
+    /// Whether it follows from what the type at the other end says.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub derived: bool,
     /// Whether a change moves this object's `rev`.
     #[serde(default)]
     pub moves_rev: bool,
@@ -69,6 +78,14 @@ pub struct Relationship {
     /// For people.
     #[serde(default)]
     pub description: String,
+}
+
+const fn is_true(value: &bool) -> bool {
+    *value
+}
+
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 const fn yes() -> bool {

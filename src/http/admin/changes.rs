@@ -50,6 +50,7 @@ fn show(change: &Change) -> Value {
         "rev": change.rev,
         "otherId": change.other_key.map(|k| k.to_string()),
         "actor": change.actor,
+        "tokenId": change.token.map(|id| id.to_string()),
         "source": change.source,
         "dialect": change.dialect,
         "requestId": change.request_id,

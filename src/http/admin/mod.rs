@@ -2,10 +2,14 @@
 
 pub mod attempts;
 pub mod changes;
+pub mod inbound;
+pub mod jobs;
 pub mod links;
+pub mod profiles;
 pub mod targets;
 pub mod tenants;
 pub mod tokens;
+pub mod types;
 
 use actix_web::HttpResponse;
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Result;
 use crate::auth::tokens::NewToken;
 use crate::domain::error::{Fault, Kind};
-use crate::domain::profile::Profile;
+use crate::domain::profile::{Overrides, Profile};
 use crate::domain::scope::Scopes;
 use crate::http::body;
 use crate::http::caller::{Caller, Operate};
@@ -33,6 +33,7 @@ pub async fn create(
         name: "admin".to_owned(),
         source: "default".to_owned(),
         profile: &Profile::GENERIC,
+        overrides: Overrides::default(),
         scopes: Scopes::parse("admin")?,
         expires: None,
     };

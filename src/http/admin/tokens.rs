@@ -2,19 +2,20 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Result;
-use crate::auth::tokens::{NewToken, Token};
+use crate::auth::tokens::{NewToken, Token, overrides};
 use crate::domain::duration;
 use crate::domain::error::{Fault, Kind};
 use crate::domain::key::Key;
-use crate::domain::profile::Profile;
+use crate::domain::profile::{Overrides, Profile};
 use crate::domain::scope::{Scope, Scopes};
+use crate::domain::secret::HIDDEN;
 use crate::domain::source::SourceName;
 use crate::domain::time::Timestamp;
 use crate::http::body;
-use crate::http::caller::{AdminAll, Caller};
+use crate::http::caller::{AdminAll, AdminTry, Caller};
 use crate::http::path::segment;
 use crate::http::state::State;
 
@@ -26,6 +27,9 @@ struct Wish {
     source: Option<String>,
     #[serde(default)]
     profile: Option<String>,
+    /// Single keys of the profile that shall be otherwise for this token.
+    #[serde(default)]
+    profile_overrides: Map<String, Value>,
     scopes: Vec<String>,
     /// A duration from now, like `90d`, or an instant.
     #[serde(default)]
@@ -36,7 +40,7 @@ struct Wish {
 pub async fn create(
     state: web::Data<State>,
     req: HttpRequest,
-    caller: Caller<AdminAll>,
+    caller: Caller<AdminTry>,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
     let body = body::json(&req, payload, state.limits).await?;
@@ -53,12 +57,14 @@ pub async fn create(
         source: SourceName::parse(wish.source.as_deref().unwrap_or("default"))?.as_str().to_owned(),
         profile: Profile::by_name(profile)
             .ok_or_else(|| Fault::new(Kind::InvalidValue, format!("'profile' is one of {}", names())))?,
+        overrides: Overrides::parse(&wish.profile_overrides)?,
         scopes,
         expires: wish.expires.as_deref().map(|text| expiry(state.service.clock().now(), text)).transpose()?,
     };
-    let (row, secret) = state.auth.create(caller.tenant, token).await?;
+    let (row, secret) = state.auth.create(caller.tenant, token, caller.rehearsal.is_some()).await?;
     let mut shown = show(&row);
-    shown["token"] = secret.expose().into();
+    // One that was only tried opens nothing.
+    shown["token"] = if caller.rehearsal.is_some() { HIDDEN } else { secret.expose() }.into();
     Ok(HttpResponse::Created().json(shown))
 }
 
@@ -88,8 +94,8 @@ pub async fn get(state: web::Data<State>, req: HttpRequest, caller: Caller<Admin
 }
 
 /// `DELETE /tokens/{id}`: revoked at once.
-pub async fn revoke(state: web::Data<State>, req: HttpRequest, caller: Caller<AdminAll>) -> Result<HttpResponse> {
-    state.auth.revoke(caller.tenant, id(&req)?).await?;
+pub async fn revoke(state: web::Data<State>, req: HttpRequest, caller: Caller<AdminTry>) -> Result<HttpResponse> {
+    state.auth.revoke(caller.tenant, id(&req)?, caller.rehearsal.is_some()).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -103,11 +109,19 @@ fn missing() -> Fault {
 
 fn show(row: &Token) -> Value {
     let at = |t: Option<Timestamp>| t.map(|t| t.to_string());
+    // What cannot be read here lets nobody in either; it is shown as it is.
+    let overrides = overrides(row).unwrap_or_default();
+    let named = Profile::by_name(&row.profile);
+    let recognised = named.filter(|p| p.detects()).and_then(|_| Profile::by_name(row.recognised.as_deref()?));
+    let met = recognised.or(named);
     json!({
         "id": row.id.to_string(),
         "name": row.name,
         "source": row.source,
         "profile": row.profile,
+        "profileOverrides": overrides.keys(),
+        "recognised": row.recognised,
+        "profileKeys": met.map(|profile| profile.with(&overrides).keys()),
         "scopes": row.scopes.split(' ').collect::<Vec<_>>(),
         "created": row.created.to_string(),
         "expires": at(row.expires),

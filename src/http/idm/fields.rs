@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::schema::ObjectType;
+use crate::domain::schema::{ObjectType, Returned};
 
 /// What is wanted of the objects at the far end of a relationship.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -68,6 +68,17 @@ impl Fields {
     /// Whether a property stored with the object is wanted.
     pub fn wants(&self, property: &str) -> bool {
         self.defaults || self.named.iter().any(|n| n == property)
+    }
+}
+
+impl Fields {
+    /// Whether a property that shows an attribute is wanted, and may be shown: what is returned on request must be named.
+    pub fn shows(&self, kind: &ObjectType, name: &str) -> bool {
+        match kind.property(name).map(|p| (kind.attribute(p.path).returned, kind.leaf(p.path).returned)) {
+            Some((Returned::Never, _) | (_, Returned::Never)) => false,
+            Some((Returned::Request, _) | (_, Returned::Request)) => self.named.iter().any(|n| n == name),
+            _ => self.wants(name),
+        }
     }
 }
 

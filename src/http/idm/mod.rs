@@ -12,13 +12,13 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ETAG};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value};
 
 use super::etag::{self, Tags};
 use super::failure::{Failure, Idm};
 use super::path::segment;
-use super::state::State;
+use crate::domain::actor::Actor;
 use crate::domain::error::{Fault, Kind};
 use crate::domain::relation::Precondition;
 use crate::domain::schema::ObjectType;
@@ -43,9 +43,9 @@ fn revision(text: &str) -> Option<i64> {
 }
 
 /// The object type of the collection in the path.
-fn kind(state: &web::Data<State>, req: &HttpRequest) -> Result<Arc<ObjectType>> {
+fn kind(caller: &Actor, req: &HttpRequest) -> Result<Arc<ObjectType>> {
     let collection = format!("managed/{}", segment(req, "type")?);
-    let found = state.service.registry().by_collection(&collection).cloned();
+    let found = caller.types.by_collection(&collection).cloned();
     Ok(found.ok_or_else(|| Fault::new(Kind::NotFound, "no such collection"))?)
 }
 

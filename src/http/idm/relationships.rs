@@ -10,6 +10,7 @@ use super::query::{Parameters, foreign_cookie};
 use super::{
     Result, json as answer, kind, object, precondition, put_precondition, reference, refuse_preconditions, revision_text,
 };
+use crate::domain::actor::Actor;
 use crate::domain::document::idm::to_idm;
 use crate::domain::error::{Fault, Kind, excerpt};
 use crate::domain::filter::idm;
@@ -22,8 +23,8 @@ use crate::http::path::segment;
 use crate::http::state::State;
 use crate::service::relationships::{Linked, Mark, Property};
 
-fn property(state: &web::Data<State>, req: &HttpRequest) -> Result<(Property, Relationship)> {
-    let kind = kind(state, req)?;
+fn property(caller: &Actor, req: &HttpRequest) -> Result<(Property, Relationship)> {
+    let kind = kind(caller, req)?;
     let name = segment(req, "property")?;
     let relationship = kind.relationship(&name).cloned();
     let relationship = relationship.ok_or_else(|| Fault::new(Kind::NotFound, "no such relationship"))?;
@@ -39,7 +40,7 @@ fn edge(req: &HttpRequest) -> Result<Option<Key>> {
 
 /// `GET …/{property}`: the edges of a list, or the one of a singleton.
 pub async fn list(state: web::Data<State>, req: HttpRequest, caller: Caller<IdmRead>) -> Result<HttpResponse> {
-    let (property, relationship) = property(&state, &req)?;
+    let (property, relationship) = property(&caller, &req)?;
     let wish = Parameters::read(&req)?;
     if !relationship.many {
         let linked = state.service.edge(&caller, property, None).await?;
@@ -50,7 +51,7 @@ pub async fn list(state: web::Data<State>, req: HttpRequest, caller: Caller<IdmR
         (None, Some("query-all" | "query-all-ids" | "find-relationships-for-resource")) => "true",
         _ => return Err(Fault::new(Kind::InvalidValue, "a query of a relationship needs _queryFilter").into()),
     };
-    let filter = EdgeFilter::new(state.service.registry(), &relationship, idm::parse(text)?)?;
+    let filter = EdgeFilter::new(&caller.types, &relationship, idm::parse_within(text, state.limits.filter)?)?;
     let mut after = wish.cookie.as_deref().map(mark).transpose()?;
     let (mut skip, limit) = (wish.offset.unwrap_or(0), wish.page_size.unwrap_or(usize::MAX));
     let mut found: Vec<Linked> = Vec::new();
@@ -109,7 +110,7 @@ pub fn envelope(result: Vec<Value>, cookie: Option<String>, total: Option<usize>
 
 /// `GET …/{property}/{edge}`.
 pub async fn get(state: web::Data<State>, req: HttpRequest, caller: Caller<IdmRead>) -> Result<HttpResponse> {
-    let (property, relationship) = property(&state, &req)?;
+    let (property, relationship) = property(&caller, &req)?;
     let fields = Parameters::read(&req)?.fields;
     let linked = state.service.edge(&caller, property, edge(&req)?).await?;
     Ok(one(StatusCode::OK, &relationship, &linked, fields.as_deref()))
@@ -123,7 +124,7 @@ pub async fn create(
     payload: web::Payload,
 ) -> Result<HttpResponse> {
     refuse_preconditions(&req)?;
-    let (property, relationship) = property(&state, &req)?;
+    let (property, relationship) = property(&caller, &req)?;
     let wish = Parameters::read(&req)?;
     match wish.action.as_deref() {
         Some("create") | None => {}
@@ -132,7 +133,7 @@ pub async fn create(
         }
     }
     let body = body::json(&req, payload, state.limits).await?;
-    let wanted = reference::read(state.service.registry(), &relationship, &body)?;
+    let wanted = reference::read(&caller.types, &relationship, &body)?;
     let linked = state.service.create_edge(&caller, property, wanted, Precondition::None).await?;
     Ok(one(StatusCode::CREATED, &relationship, &linked, wish.fields.as_deref()))
 }
@@ -144,19 +145,19 @@ pub async fn put(
     caller: Caller<IdmWrite>,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
-    let (property, relationship) = property(&state, &req)?;
+    let (property, relationship) = property(&caller, &req)?;
     if relationship.many {
         return Err(Fault::of(Kind::MethodNotAllowed).into());
     }
     let body = body::json(&req, payload, state.limits).await?;
-    let wanted = reference::read(state.service.registry(), &relationship, &body)?;
+    let wanted = reference::read(&caller.types, &relationship, &body)?;
     let linked = state.service.create_edge(&caller, property, wanted, put_precondition(&req)?).await?;
     Ok(one(StatusCode::OK, &relationship, &linked, None))
 }
 
 /// `DELETE …/{property}/{edge}`, and `DELETE …/{property}` of a singleton.
 pub async fn delete(state: web::Data<State>, req: HttpRequest, caller: Caller<IdmWrite>) -> Result<HttpResponse> {
-    let (property, relationship) = property(&state, &req)?;
+    let (property, relationship) = property(&caller, &req)?;
     let edge = edge(&req)?;
     if edge.is_none() && relationship.many {
         return Err(Fault::of(Kind::MethodNotAllowed).into());
@@ -179,7 +180,11 @@ fn element(relationship: &Relationship, linked: &Linked, fields: Option<&str>) -
     }
     if let Some(text) = fields {
         let fields = Fields::parse(&linked.target.kind, Some(text));
-        out.extend(to_idm(&linked.target.kind, &linked.target.doc).into_iter().filter(|(name, _)| fields.wants(name)));
+        out.extend(
+            to_idm(&linked.target.kind, &linked.target.doc)
+                .into_iter()
+                .filter(|(name, _)| fields.shows(&linked.target.kind, name)),
+        );
     }
     out.append(&mut reference::write(relationship, &linked.related));
     out

@@ -23,8 +23,8 @@ pub fn needs(kind: &ObjectType, fields: &Fields) -> Needs {
 }
 
 fn shows_effective_roles(kind: &ObjectType, fields: &Fields) -> bool {
-    let member =
-        kind.relationships.iter().any(|r| r.relation == GRANT && r.side == Side::From) && kind.property("userName").is_some();
+    let member = kind.relationships.iter().any(|r| r.relation == GRANT && r.side == Side::From)
+        && kind.property("accountStatus").is_some();
     member && fields.wants(EFFECTIVE_ROLES)
 }
 
@@ -36,7 +36,7 @@ pub async fn object(state: &State, actor: &Actor, fields: &Fields, resource: &Re
     let mut out = head(resource);
     properties(&mut out, fields, resource);
     if let Some(roles) = resource.effective_roles.as_ref().filter(|_| shows_effective_roles(&resource.kind, fields))
-        && let Some(role_kind) = state.service.registry().by_name("role")
+        && let Some(role_kind) = actor.types.by_name("role")
     {
         let expansion = &fields.effective_roles;
         let targets = targets(state, actor, expansion, roles.iter().map(|r| (role_kind, r.key))).await?;
@@ -99,5 +99,5 @@ fn head(resource: &Resource) -> Map<String, Value> {
 
 fn properties(out: &mut Map<String, Value>, fields: &Fields, resource: &Resource) {
     let all = idm::to_idm(&resource.kind, &resource.doc);
-    out.extend(all.into_iter().filter(|(name, _)| fields.wants(name)));
+    out.extend(all.into_iter().filter(|(name, _)| fields.shows(&resource.kind, name)));
 }

@@ -33,7 +33,7 @@ use crate::service::objects::{Address, Change, Draft};
 
 /// `GET managed/{type}`: a query.
 pub async fn query(state: web::Data<State>, req: HttpRequest, caller: Caller<IdmRead>) -> Result<HttpResponse> {
-    let kind = kind(&state, &req)?;
+    let kind = kind(&caller, &req)?;
     let wish = Parameters::read(&req)?;
     let (text, ids_only) = match (&wish.filter, wish.query_id.as_deref()) {
         (Some(text), _) => (text.as_str(), false),
@@ -44,7 +44,7 @@ pub async fn query(state: web::Data<State>, req: HttpRequest, caller: Caller<Idm
         }
         (None, None) => return Err(Fault::new(Kind::InvalidValue, "a query of a collection needs _queryFilter").into()),
     };
-    let expression = filter::idm::parse(text)?;
+    let expression = filter::idm::parse_within(text, state.limits.filter)?;
     let filter = match filter::resolve(&expression, &kind, filter::Dialect::Idm)? {
         Filter::Const(true) => None,
         filter => Some(filter),
@@ -61,6 +61,7 @@ pub async fn query(state: web::Data<State>, req: HttpRequest, caller: Caller<Idm
         needs: render::needs(&kind, &fields),
         filter,
         filter_needs,
+        base: String::new(),
         start,
         count: wish.page_size.unwrap_or(usize::MAX - 1),
         total: wish.total,
@@ -83,7 +84,7 @@ pub async fn create(
     payload: web::Payload,
 ) -> Result<HttpResponse> {
     refuse_preconditions(&req)?;
-    let kind = kind(&state, &req)?;
+    let kind = kind(&caller, &req)?;
     let wish = Parameters::read(&req)?;
     match wish.action.as_deref() {
         None | Some("create") => {}
@@ -97,7 +98,7 @@ pub async fn create(
         Some(Value::String(id)) => Some(id.clone()),
         Some(_) => return Err(Fault::new(Kind::InvalidValue, "'_id' must be a string").into()),
     };
-    let draft = fresh(state.service.registry(), &kind, body)?;
+    let draft = fresh(&caller.types, &kind, body)?;
     let fields = Fields::parse(&kind, wish.fields.as_deref());
     let made = state.service.create(&caller, kind.clone(), id, draft, render::needs(&kind, &fields)).await?;
     created(&state, &caller, &fields, &made).await
@@ -108,7 +109,7 @@ pub async fn get(state: web::Data<State>, req: HttpRequest, caller: Caller<IdmRe
     if etag::if_match(&req).is_some() || etag::if_none_match(&req) == Some(Tags::Any) {
         return Err(Fault::of(Kind::PreconditionFailed).into());
     }
-    let kind = kind(&state, &req)?;
+    let kind = kind(&caller, &req)?;
     let fields = Fields::parse(&kind, Parameters::read(&req)?.fields.as_deref());
     let needs = render::needs(&kind, &fields);
     // What shows roles or groups may change without the revision, so it is never 304.
@@ -133,11 +134,11 @@ pub async fn put(
     payload: web::Payload,
 ) -> Result<HttpResponse> {
     let precondition = put_precondition(&req)?;
-    let kind = kind(&state, &req)?;
+    let kind = kind(&caller, &req)?;
     let wish = Parameters::read(&req)?;
     let body = body::json(&req, payload, state.limits).await?;
-    let draft = fresh(state.service.registry(), &kind, body.clone())?;
-    let (of, registry) = (kind.clone(), state.service.registry().clone());
+    let draft = fresh(&caller.types, &kind, body.clone())?;
+    let (of, registry) = (kind.clone(), caller.types.clone());
     let change: Change = Arc::new(move |now: &Resource| {
         let parsed = idm::replace(&of, &now.doc, body.clone())?;
         let relationships = replaced(&registry, &of, parsed.relationships)?;
@@ -172,9 +173,9 @@ pub async fn modify(
     if etag::if_none_match(&req).is_some() {
         return Err(Fault::of(Kind::PreconditionFailed).into());
     }
-    let kind = kind(&state, &req)?;
-    let operations = patch::parse(body::json(&req, payload, state.limits).await?)?;
-    let (of, registry) = (kind.clone(), state.service.registry().clone());
+    let kind = kind(&caller, &req)?;
+    let operations = patch::parse(state.limits.patch, body::json(&req, payload, state.limits).await?)?;
+    let (of, registry) = (kind.clone(), caller.types.clone());
     let change: Change = Arc::new(move |now: &Resource| {
         let mut doc = now.doc.clone();
         let writes = patch::apply(&of, &mut doc, operations.clone())?;
@@ -191,7 +192,7 @@ pub async fn modify(
 
 /// `DELETE managed/{type}/{id}`: answers what it was.
 pub async fn delete(state: web::Data<State>, req: HttpRequest, caller: Caller<IdmWrite>) -> Result<HttpResponse> {
-    let kind = kind(&state, &req)?;
+    let kind = kind(&caller, &req)?;
     let fields = Fields { defaults: true, ..Fields::default() };
     let address = Address { kind, wire_id: segment(&req, "id")?, precondition: precondition(&req) };
     let gone = state.service.delete(&caller, address).await?;

@@ -13,30 +13,37 @@ use crate::http::state::State;
 
 /// `GET /ServiceProviderConfig`.
 pub async fn provider(state: web::Data<State>, _: Caller<ScimRead>) -> Result<HttpResponse> {
-    let offer = discovery::Offer { max_results: state.limits.max_page, sort: false, bulk: None, pagination: None };
+    let limits = &state.limits;
+    let bulk = discovery::Bulk { max_operations: limits.bulk_operations, max_payload_size: limits.bulk_body };
+    let pagination = discovery::Pagination {
+        default_page_size: limits.default_page,
+        max_page_size: limits.max_page,
+        cursor_timeout: limits.cursor_timeout.as_secs(),
+    };
+    let offer = discovery::Offer { max_results: limits.max_page, sort: true, bulk: Some(bulk), pagination: Some(pagination) };
     Ok(answer::json(StatusCode::OK, &discovery::service_provider_config(&offer, &state.scim_base())))
 }
 
 /// `GET /ResourceTypes`.
-pub async fn resource_types(state: web::Data<State>, req: HttpRequest, _: Caller<ScimRead>) -> Result<HttpResponse> {
+pub async fn resource_types(state: web::Data<State>, req: HttpRequest, caller: Caller<ScimRead>) -> Result<HttpResponse> {
     refuse_filter(&req)?;
-    Ok(answer::json(StatusCode::OK, &discovery::resource_types(state.service.registry(), &state.scim_base())))
+    Ok(answer::json(StatusCode::OK, &discovery::resource_types(&caller.types, &state.scim_base())))
 }
 
 /// `GET /ResourceTypes/{name}`.
-pub async fn resource_type(state: web::Data<State>, req: HttpRequest, _: Caller<ScimRead>) -> Result<HttpResponse> {
-    one(discovery::resource_type(state.service.registry(), &segment(&req, "name")?, &state.scim_base()))
+pub async fn resource_type(state: web::Data<State>, req: HttpRequest, caller: Caller<ScimRead>) -> Result<HttpResponse> {
+    one(discovery::resource_type(&caller.types, &segment(&req, "name")?, &state.scim_base()))
 }
 
 /// `GET /Schemas`.
-pub async fn schemas(state: web::Data<State>, req: HttpRequest, _: Caller<ScimRead>) -> Result<HttpResponse> {
+pub async fn schemas(state: web::Data<State>, req: HttpRequest, caller: Caller<ScimRead>) -> Result<HttpResponse> {
     refuse_filter(&req)?;
-    Ok(answer::json(StatusCode::OK, &discovery::schemas(state.service.registry(), &state.scim_base())))
+    Ok(answer::json(StatusCode::OK, &discovery::schemas(&caller.types, &state.scim_base())))
 }
 
 /// `GET /Schemas/{urn}`.
-pub async fn schema(state: web::Data<State>, req: HttpRequest, _: Caller<ScimRead>) -> Result<HttpResponse> {
-    one(discovery::schema(state.service.registry(), &segment(&req, "name")?, &state.scim_base()))
+pub async fn schema(state: web::Data<State>, req: HttpRequest, caller: Caller<ScimRead>) -> Result<HttpResponse> {
+    one(discovery::schema(&caller.types, &segment(&req, "name")?, &state.scim_base()))
 }
 
 // RFC 7644 §4.

@@ -1,13 +1,15 @@
 //! Query parameters and SearchRequest bodies, in one form (RFC 7644 §3.4.2, §3.4.3, §3.9).
 
-use actix_web::HttpRequest;
+use actix_web::{HttpRequest, web};
 use serde_json::{Map, Value};
 
 use crate::domain::error::{Fault, Kind, excerpt};
 use crate::domain::filter::{self, Filter, scim};
 use crate::domain::projection::Projection;
 use crate::domain::schema::ObjectType;
+use crate::domain::token;
 use crate::http::query;
+use crate::http::state::State;
 
 /// What a client asks of a list or an answer; names compare without case, unknown ones are ignored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +24,16 @@ pub struct Parameters {
     pub start: Option<usize>,
     /// `count`, 0 or more.
     pub count: Option<usize>,
+    /// Whether this stood in the address of the request.
+    pub in_address: bool,
+    /// How large the filter may be.
+    pub limits: filter::Limits,
+    /// `sortBy`.
+    pub sort_by: Option<String>,
+    /// Whether `sortOrder` is descending.
+    pub descending: bool,
+    /// `cursor`; empty for the first page.
+    pub cursor: Option<String>,
 }
 
 impl Parameters {
@@ -30,14 +42,23 @@ impl Parameters {
     /// # Errors
     /// [`Kind::InvalidValue`] naming the parameter.
     pub fn from_query(req: &HttpRequest) -> Result<Self, Fault> {
-        let mut out = Self::default();
+        let limits = req.app_data::<web::Data<State>>().map(|state| state.limits.filter).unwrap_or_default();
+        let mut out = Self { in_address: true, limits, ..Self::default() };
         for (name, value) in query::read::<Vec<(String, String)>>(req)? {
+            // An address is written down in many places (RFC 6750 §5.3).
+            if name.eq_ignore_ascii_case("access_token") || token::form(&value) == token::Form::Made {
+                let text = format!("'{}' holds a token, which must not stand in an address", excerpt(&name));
+                return Err(Fault::new(Kind::Sensitive, text));
+            }
             match name.to_ascii_lowercase().as_str() {
                 "filter" => out.filter = Some(value),
                 "attributes" => out.attributes = Some(value),
                 "excludedattributes" => out.excluded = Some(value),
                 "startindex" => out.start = Some(number("startIndex", &value)?.max(1)),
                 "count" => out.count = Some(number("count", &value)?),
+                "sortby" => out.sort_by = Some(value).filter(|by| !by.is_empty()),
+                "sortorder" => out.descending = descending(&value)?,
+                "cursor" => out.cursor = Some(value),
                 _ => {}
             }
         }
@@ -51,28 +72,42 @@ impl Parameters {
     pub fn from_search(body: &Value) -> Result<Self, Fault> {
         let body = body.as_object().ok_or_else(|| Fault::new(Kind::InvalidSyntax, "a search request must be a JSON object"))?;
         let list = |name: &str| member(body, name).map(|v| names(name, v)).transpose();
+        let string = |name: &str| member(body, name).map(|v| text(name, v)).transpose();
         Ok(Self {
-            filter: member(body, "filter").map(|v| text("filter", v)).transpose()?,
+            filter: string("filter")?,
             attributes: list("attributes")?,
             excluded: list("excludedAttributes")?,
             start: member(body, "startIndex").map(|v| integer("startIndex", v)).transpose()?.map(|n| n.max(1)),
             count: member(body, "count").map(|v| integer("count", v)).transpose()?,
+            sort_by: string("sortBy")?.filter(|by| !by.is_empty()),
+            descending: string("sortOrder")?.map(|order| descending(&order)).transpose()?.unwrap_or(false),
+            cursor: string("cursor")?,
+            ..Self::default()
         })
+    }
+
+    /// The same within these limits.
+    #[must_use]
+    pub fn within(self, limits: filter::Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// The filter for one object type.
     ///
     /// # Errors
-    /// [`Kind::InvalidFilter`].
+    /// [`Kind::InvalidFilter`]; [`Kind::Sensitive`] for a secret attribute in an address.
     pub fn filter(&self, kind: &ObjectType) -> Result<Option<Filter>, Fault> {
         let Some(text) = &self.filter else { return Ok(None) };
-        let expression = scim::parse(text)?;
-        filter::resolve(&expression, kind, filter::Dialect::Scim).map(Some)
+        let expression = scim::parse_within(text, self.limits)?;
+        filter::resolve(&expression, kind, filter::Dialect::Scim).map(Some).map_err(|fault| match fault.kind {
+            Kind::Sensitive if !self.in_address => Fault { kind: Kind::InvalidFilter, ..fault },
+            _ => fault,
+        })
     }
 
     /// Whether the filter is one at all, whatever attributes it names.
     pub fn parses(&self) -> bool {
-        self.filter.as_deref().is_none_or(|text| scim::parse(text).is_ok())
+        self.filter.as_deref().is_none_or(|text| scim::parse_within(text, self.limits).is_ok())
     }
 
     /// The projection for one object type.
@@ -97,6 +132,18 @@ fn number(name: &str, value: &str) -> Result<usize, Fault> {
         return Ok(0);
     }
     digits.parse().map_err(|_| Fault::new(Kind::InvalidValue, format!("'{name}' must be an integer, not '{}'", excerpt(value))))
+}
+
+// Without `sortBy` it says nothing (RFC 7644 §3.4.2.3), but must be right.
+fn descending(value: &str) -> Result<bool, Fault> {
+    match value.trim() {
+        order if order.eq_ignore_ascii_case("descending") => Ok(true),
+        order if order.is_empty() || order.eq_ignore_ascii_case("ascending") => Ok(false),
+        other => {
+            let text = format!("'sortOrder' must be ascending or descending, not '{}'", excerpt(other));
+            Err(Fault::new(Kind::InvalidValue, text))
+        }
+    }
 }
 
 fn member<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {

@@ -26,7 +26,7 @@ impl Examiner<'_> {
             self.examined.edges += page.len();
             self.ends(&page)?;
             for edge in &page {
-                if let Some(what) = misfit(self.service.registry(), edge) {
+                if let Some(what) = misfit(&self.types, edge) {
                     self.note(of(edge), what);
                 }
             }
@@ -61,7 +61,7 @@ impl Examiner<'_> {
     fn nesting(&mut self, page: &[EdgeRow]) -> Result<()> {
         let mut seen = BTreeSet::new();
         for edge in page {
-            let acyclic = sides(self.service.registry(), edge).any(|r| r.acyclic);
+            let acyclic = sides(&self.types, edge).any(|r| r.acyclic);
             if !acyclic || edge.from_type != edge.to_type || !seen.insert((&edge.relation, edge.to_key)) {
                 continue;
             }
@@ -76,8 +76,8 @@ impl Examiner<'_> {
     }
 
     fn singletons(&mut self) -> Result<()> {
-        let types = self.service.registry().types();
-        let single = types.flat_map(|kind| kind.relationships.iter().filter(|r| !r.many));
+        let types = self.types.clone();
+        let single = types.types().flat_map(|kind| kind.relationships.iter().filter(|r| !r.many));
         let single: BTreeSet<(&str, bool)> = single.map(|r| (r.relation.as_str(), r.side == Side::From)).collect();
         for (relation, from) in single {
             let side = if from { Side::From } else { Side::To };
@@ -89,6 +89,7 @@ impl Examiner<'_> {
     }
 
     pub(super) fn unresolved(&mut self) -> Result<()> {
+        let types = self.types.clone();
         let mut after: Option<UnresolvedRow> = None;
         loop {
             let page = unresolved::list(self.conn, self.tenant.id, after.as_ref(), BATCH)?;
@@ -97,7 +98,7 @@ impl Examiner<'_> {
             }
             let keys: BTreeSet<Key> = page.iter().map(|row| row.key).collect();
             let mut there: HashSet<Key> = HashSet::new();
-            for kind in self.service.registry().types() {
+            for kind in types.types() {
                 there.extend(audit::existing(self.conn, self.tenant.id, &kind.name, &keys)?);
             }
             for row in &page {

@@ -7,8 +7,10 @@ mod edges;
 mod objects;
 
 use std::fmt::{self, Display};
+use std::sync::Arc;
 
 use super::{Result, Service};
+use crate::domain::schema::Registry;
 use crate::store::tenants::TenantRow;
 use crate::store::{Conn, audit, tenants};
 
@@ -52,6 +54,7 @@ struct Examiner<'a> {
     service: &'a Service,
     conn: &'a mut Conn,
     tenant: &'a TenantRow,
+    types: Arc<Registry>,
     examined: &'a mut Examined,
     tell: &'a mut dyn FnMut(&Finding),
 }
@@ -68,8 +71,9 @@ impl Service {
                 let mut examined = Examined::default();
                 for tenant in tenants::list(conn)? {
                     examined.tenants += 1;
+                    let types = service.registry_in(conn, tenant.id)?;
                     let (examined, tell) = (&mut examined, &mut tell);
-                    Examiner { service: &service, conn: &mut *conn, tenant: &tenant, examined, tell }.run()?;
+                    Examiner { service: &service, conn: &mut *conn, tenant: &tenant, types, examined, tell }.run()?;
                 }
                 Ok(examined)
             })

@@ -40,7 +40,8 @@ impl Examiner<'_> {
         let conditions = self.conditions()?;
         let mut tally = Tally::default();
         let mut kinds: Vec<Kind> = Vec::new();
-        for kind in self.service.registry().types() {
+        let types = self.types.clone();
+        for kind in types.types() {
             match self.service.paths(self.conn, tenant, kind) {
                 Ok(paths) => kinds.push((kind.clone(), paths)),
                 Err(ServiceError::Damaged(text)) => self.note(format_args!("type {}", kind.name), text),
@@ -48,7 +49,7 @@ impl Examiner<'_> {
             }
         }
         for kind in audit::kinds(self.conn, tenant)? {
-            if self.service.registry().by_name(&kind).is_none() {
+            if types.by_name(&kind).is_none() {
                 self.note(format_args!("type {kind}"), "there are objects of it, and no such type");
             }
         }
@@ -152,7 +153,7 @@ impl Examiner<'_> {
     }
 
     fn role_conditions(&mut self, kind: &ObjectType, batch: &[(ObjectRow, Doc)], tally: &mut Tally) -> Result<()> {
-        let Some(subject) = self.service.registry().by_name(SUBJECT).cloned() else { return Ok(()) };
+        let Some(subject) = self.types.by_name(SUBJECT).cloned() else { return Ok(()) };
         let keys: Vec<Key> = batch.iter().map(|(row, _)| row.key).collect();
         let mut stored = audit::conditions_of(self.conn, self.tenant.id, &keys)?;
         for (row, doc) in batch {
@@ -210,7 +211,7 @@ impl Examiner<'_> {
     }
 
     fn conditions(&mut self) -> Result<Vec<(Key, Arc<Condition>)>> {
-        let Some(subject) = self.service.registry().by_name(SUBJECT).cloned() else { return Ok(Vec::new()) };
+        let Some(subject) = self.types.by_name(SUBJECT).cloned() else { return Ok(Vec::new()) };
         let mut out = Vec::new();
         let mut after = None;
         loop {

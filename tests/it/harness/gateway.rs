@@ -187,6 +187,14 @@ impl Client {
         Answer { status: status.as_u16(), headers, body, text }
     }
 
+    /// A client of the same tenant with a token of this profile; this one must be an admin.
+    pub async fn with_profile(&self, profile: &str) -> Self {
+        let scopes = ["scim.read", "scim.write", "scim.roles", "idm.read", "idm.write", "idm.roles", "admin"];
+        let made = self.post("/admin/v1/tokens", &json!({ "name": profile, "scopes": scopes, "profile": profile })).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        Self { token: made.body["token"].as_str().unwrap().to_owned(), ..self.clone() }
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, &[], None).await
     }

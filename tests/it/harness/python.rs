@@ -36,11 +36,16 @@ pub fn command(script: &str) -> Command {
 
 /// Runs a program to its end: whether it says it went well, and what it wrote to standard output.
 pub fn run(script: &str, args: &[&str]) -> (bool, String) {
-    let mut child = command(script).args(args).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+    run_command(command(script).args(args), Duration::from_secs(60))
+}
+
+/// Runs a [`command`] to its end, within some time.
+pub fn run_command(command: &mut Command, limit: Duration) -> (bool, String) {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
     let mut text = String::new();
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
     // `wait` would close standard input first, which ends the program before its own end.
-    let status = poll_until("the program's end", Duration::from_secs(60), || child.try_wait().unwrap());
+    let status = poll_until("the program's end", limit, || child.try_wait().unwrap());
     (status.success(), text)
 }
 

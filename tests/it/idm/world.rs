@@ -65,20 +65,24 @@ impl World {
     }
 
     async fn with(service: Service) -> Self {
+        let tenant = service.tenant(tenants::DEFAULT).await.unwrap().id;
         let actor = Actor {
-            tenant: service.tenant(tenants::DEFAULT).await.unwrap().id,
+            tenant,
+            types: service.registry(tenant).await.unwrap(),
             name: "test".into(),
+            token: None,
             source: "test".into(),
-            profile: &Profile::GENERIC,
+            profile: Profile::GENERIC,
             scopes: Scopes::parse("admin").unwrap(),
             dialect: Dialect::Idm,
             request_id: "test".into(),
+            rehearsal: None,
         };
         Self { service, actor, _folder: None }
     }
 
     pub fn kind(&self, name: &str) -> Arc<ObjectType> {
-        self.service.registry().by_name(name).unwrap().clone()
+        self.actor.types.by_name(name).unwrap().clone()
     }
 
     pub async fn create(&self, kind: &str, id: &str, body: Value) -> Result<Resource> {
@@ -109,7 +113,7 @@ impl World {
         let body = json!([{ "operation": operation, "field": format!("/{property}"), "value": value }]);
         let change: Change = Arc::new(move |now: &Resource| {
             let mut doc = now.doc.clone();
-            patch::apply(&of, &mut doc, patch::parse(body.clone())?)?;
+            patch::apply(&of, &mut doc, patch::parse(provost::domain::patch::Limits::DEFAULT, body.clone())?)?;
             Ok(Draft { doc, external_id: now.external_id.clone(), relationships: Vec::new() })
         });
         self.service.update(&self.actor, address, change, Needs::nothing(), Needs::nothing()).await
@@ -148,6 +152,7 @@ impl World {
             filter: None,
             needs,
             filter_needs: Needs::nothing(),
+            base: String::new(),
             start: Start::Offset(0),
             count: usize::MAX - 1,
             total: false,

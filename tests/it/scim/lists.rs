@@ -167,11 +167,31 @@ async fn find_whom_they_say(world: &World) {
         ("members pr", "Eng All"),
         (&format!("id eq \"{eng}\" and members.value eq \"{ada}\""), "Eng"),
         (&format!("not (members.value eq \"{ada}\")"), "All"),
+        (&format!("urn:ietf:params:scim:schemas:core:2.0:Group:MEMBERS.Value eq \"{bob}\""), "Eng"),
+        (&format!("members[value eq \"{bob}\" and type eq \"User\"]"), "Eng"),
+        (&format!("members[value eq \"{bob}\" and type eq \"Group\"]"), ""),
+        (&format!("members.value eq \"{}\"", bob.to_uppercase()), ""),
+        ("members.display co \"ó\"", "Eng"),
+        ("externalId pr", "Eng"),
+        ("displayName ew \"g\" or displayName ew \"L\"", "Eng All"),
+        ("meta.lastModified ge \"2026-03-01T12:02:00Z\" and meta.created le \"2026-03-01T13:02:00+01:00\"", "Eng All"),
+        ("meta.lastModified lt \"2026-03-01T12:02:00Z\"", ""),
+        ("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq \"x\"", ""),
     ];
     for (filter, expected) in groups {
         assert_eq!(world.names(&world.scim, "Groups", filter).await, expected, "{filter}");
     }
-    for (filter, expected) in [("name eq \"reader\"", "reader"), ("name eq \"Reader\"", ""), ("name sw \"w\"", "writer")] {
+    for (filter, expected) in [
+        ("name eq \"reader\"", "reader"),
+        ("name eq \"Reader\"", ""),
+        ("name sw \"w\"", "writer"),
+        ("urn:provost:scim:schemas:core:2.0:Role:NAME eq \"reader\"", "reader"),
+        ("name co \"_\" or name co \"%\"", ""),
+        ("meta.lastModified gt \"2026-03-01T12:01:59.999999Z\" and name ne \"reader\"", "writer"),
+        ("externalId pr", ""),
+        ("not (members pr)", "reader writer"),
+        ("meta.resourceType eq \"Role\"", "reader writer"),
+    ] {
         assert_eq!(world.names(&world.scim, "Roles", filter).await, expected, "{filter}");
     }
 }

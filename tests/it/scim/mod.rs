@@ -1,9 +1,21 @@
 //! The SCIM dialect, over HTTP against a real gateway.
 
+mod attributes;
 mod bad_input;
+mod bulk;
+mod bulk_property;
+mod cursors;
+mod errors;
 mod fuzz;
+mod http;
+mod interoperability;
+mod large_groups;
+mod limits;
 mod lists;
+mod patches;
+mod profiles;
 mod resources;
+mod sorting;
 mod suites;
 mod transcripts;
 mod versions;

@@ -17,6 +17,9 @@ struct Transcript {
     profiles: Vec<String>,
     /// Headers of every request.
     headers: BTreeMap<String, String>,
+    /// What stands on the address of every request.
+    #[serde(default)]
+    query: String,
     steps: Vec<Step>,
 }
 
@@ -56,6 +59,7 @@ struct Run {
     client: Client,
     profile: String,
     headers: BTreeMap<String, String>,
+    query: String,
     saved: BTreeMap<String, String>,
 }
 
@@ -81,7 +85,9 @@ impl Run {
     async fn send(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
         let headers: Vec<(&str, &str)> = self.headers.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         let method: Method = method.parse().unwrap();
-        self.client.send(method, &format!("/scim/v2{path}"), &headers, body.map(|b| b.to_string())).await
+        let sign = if path.contains('?') { '&' } else { '?' };
+        let query = if self.query.is_empty() { String::new() } else { format!("{sign}{}", self.query) };
+        self.client.send(method, &format!("/scim/v2{path}{query}"), &headers, body.map(|b| b.to_string())).await
     }
 
     async fn step(&mut self, step: &Step) {
@@ -127,7 +133,9 @@ impl Run {
         let expected = step.state.as_ref().unwrap_or_else(|| panic!("{at}: the transcript does not say what is left behind"));
         assert_eq!(read.status, 200, "{at}: {}", read.text);
         check(&format!("{at}, read again"), &self.fill_in(expected), &read.body);
-        assert_eq!(read.header("etag"), answer.header("etag"), "{at}");
+        if answer.status < 300 {
+            assert_eq!(read.header("etag"), answer.header("etag"), "{at}");
+        }
         if let Some(version) = answer.body.pointer("/meta/version") {
             assert_eq!(Some(version), read.body.pointer("/meta/version"), "{at}");
         }
@@ -142,7 +150,7 @@ fn check(at: &str, expected: &Value, actual: &Value) {
 }
 
 /// Whether `actual` has all of `expected`.
-fn holds(expected: &Value, actual: &Value) -> bool {
+pub(super) fn holds(expected: &Value, actual: &Value) -> bool {
     match (expected, actual) {
         (Value::Null, _) => actual.is_null(),
         (Value::Object(parts), Value::Object(_)) => {
@@ -167,7 +175,8 @@ async fn replay(name: &str) {
         let gateway = Gateway::start();
         let client = gateway.token(&["scim.read", "scim.write", "scim.roles"], profile, "idp").await;
         let saved = BTreeMap::from([("base".to_owned(), format!("{}/scim/v2", gateway.url))]);
-        let mut run = Run { client, profile: profile.clone(), headers: transcript.headers.clone(), saved };
+        let mut run =
+            Run { client, profile: profile.clone(), headers: transcript.headers.clone(), query: transcript.query.clone(), saved };
         for step in &transcript.steps {
             run.step(step).await;
         }
@@ -192,4 +201,44 @@ async fn okta_integration_network_app() {
 #[tokio::test]
 async fn okta_custom_app() {
     replay("okta-aiw.yaml").await;
+}
+
+#[tokio::test]
+async fn microsofts_validator() {
+    replay("entra-validator.yaml").await;
+}
+
+#[tokio::test]
+async fn onelogin() {
+    replay("onelogin.yaml").await;
+}
+
+#[tokio::test]
+async fn jumpcloud() {
+    replay("jumpcloud.yaml").await;
+}
+
+#[tokio::test]
+async fn google_workspace() {
+    replay("google.yaml").await;
+}
+
+#[tokio::test]
+async fn authentik_rauthy_and_keycloak() {
+    replay("authentik.yaml").await;
+}
+
+#[tokio::test]
+async fn a_client_that_keeps_to_the_rfc() {
+    replay("sailpoint.yaml").await;
+}
+
+#[test]
+fn every_transcript_is_replayed() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
+    let source = include_str!("transcripts.rs");
+    for file in std::fs::read_dir(folder).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        assert!(source.contains(&format!("replay(\"{name}\")")), "{name} is not replayed");
+    }
 }

@@ -18,6 +18,7 @@ fn change(key: Key, rev: i64) -> ChangeRow {
         rev,
         other_key: None,
         actor: "tester".to_owned(),
+        token: None,
         source: "hr".to_owned(),
         dialect: "scim".to_owned(),
         request_id: "r".to_owned(),

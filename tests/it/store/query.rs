@@ -10,6 +10,7 @@ use provost::domain::schema::Side;
 use provost::store::edges::{self, EdgeRow};
 use provost::store::index::{self, IndexRow};
 use provost::store::objects::ObjectRow;
+use provost::store::ordered::{self, By, Stretch};
 use provost::store::query::{self, Bounds, Predicate, Test};
 
 use super::*;
@@ -180,8 +181,16 @@ fn predicates_select_what_they_say(store: &Store) {
         prop_assert_eq!(&all, &expected);
         prop_assert_eq!(read(store, |c| query::count(c, TENANT, "user", &predicate)), expected.len() as i64);
         let (skip, take) = (offset as usize, limit as usize);
-        let page = read(store, |c| query::page(c, TENANT, "user", &predicate, offset, limit));
-        prop_assert_eq!(page, expected.iter().copied().skip(skip).take(take).collect::<Vec<_>>());
+        for descending in [false, true] {
+            let mut expected = expected.clone();
+            if descending {
+                expected.reverse();
+            }
+            let wish = Stretch { by: By::Key, descending, after: None, offset, limit };
+            let page = read(store, |c| ordered::stretch(c, TENANT, "user", &predicate, &wish));
+            let keys: Vec<Key> = page.into_iter().map(|place| place.key).collect();
+            prop_assert_eq!(keys, expected.into_iter().skip(skip).take(take).collect::<Vec<_>>());
+        }
         if let Some(after) = expected.get(skip) {
             let rest = read(store, |c| query::select(c, TENANT, "user", &predicate, Some(*after), limit));
             prop_assert_eq!(rest, expected.iter().copied().skip(skip + 1).take(take).collect::<Vec<_>>());

@@ -33,6 +33,8 @@ fn tokens_are_found_by_hash(store: &Store) {
         expires: Some(at(9)),
         revoked: None,
         last_used: None,
+        profile_overrides: Some("{}".to_owned()),
+        recognised: None,
     };
     let (id, added) = (row.id, row.clone());
     write(store, move |c| tokens::insert(c, tenant, &added));
@@ -42,7 +44,9 @@ fn tokens_are_found_by_hash(store: &Store) {
     write(store, move |c| tokens::touch(c, tenant, &[(id, at(5)), (key(), at(6))]));
     assert!(write(store, move |c| tokens::revoke(c, tenant, id, at(6))));
     assert!(!write(store, move |c| tokens::revoke(c, tenant, id, at(7))));
-    let after = TokenRow { last_used: Some(at(5)), revoked: Some(at(6)), ..row.clone() };
+    write(store, move |c| tokens::recognise(c, tenant, id, "okta"));
+    write(store, move |c| tokens::recognise(c, OTHER, id, "entra"));
+    let after = TokenRow { recognised: Some("okta".to_owned()), last_used: Some(at(5)), revoked: Some(at(6)), ..row.clone() };
     assert_eq!(read(store, |c| tokens::list(c, tenant)), [after]);
     let twin = TokenRow { id: key(), ..row };
     let error = store.write_blocking(TENANT, move |tx| tokens::insert(tx, tenant, &twin)).unwrap_err();

@@ -189,7 +189,8 @@ fn hold(store: &Store) -> (std::sync::mpsc::SyncSender<()>, thread::JoinHandle<R
     let holder = thread::spawn(move || {
         store.write_blocking(TENANT, move |tx| {
             settings::set(tx, "holder", "x")?;
-            inside.send(()).unwrap();
+            // Nobody listens any more when the batch is run again.
+            let _ = inside.send(());
             // The sender is dropped, never used.
             held.lock().unwrap().recv().unwrap_err();
             Ok(())
@@ -262,6 +263,64 @@ fn closing_waits_for_what_is_queued() {
     holder.join().unwrap().unwrap();
     waiting.join().unwrap().unwrap();
     assert_eq!(get(&store, "queued").as_deref(), Some("x"));
+}
+
+#[test]
+fn a_job_that_fails_after_it_wrote_takes_nobody_along() {
+    let (_folder, store) = patient(Options::default());
+    let (release, holder) = hold(&store);
+    let runs = Arc::new(AtomicUsize::new(0));
+    let add = |name: &'static str| {
+        let runs = Arc::clone(&runs);
+        queue(&store, move |tx| {
+            runs.fetch_add(1, Ordering::SeqCst);
+            settings::set(tx, name, "x")
+        })
+    };
+    let refused = || Err(StoreError::Refused("on purpose".to_owned()));
+    let before = add("before");
+    let clean = queue(&store, move |_| refused());
+    let between = add("between");
+    let dirty = queue(&store, move |tx| settings::set(tx, "dirty", "x").and_then(|()| refused()));
+    let panics = queue(&store, |tx| {
+        settings::set(tx, "panics", "x")?;
+        panic!("on purpose")
+    });
+    let after = add("after");
+    drop(release);
+    for kept in [holder, before, between, after] {
+        kept.join().unwrap().unwrap();
+    }
+    for failed in [clean, dirty] {
+        assert_eq!(failed.join().unwrap(), refused());
+    }
+    assert!(matches!(panics.join().unwrap(), Err(StoreError::Panicked(_))));
+    for (name, stays) in
+        [("holder", true), ("before", true), ("between", true), ("dirty", false), ("panics", false), ("after", true)]
+    {
+        assert_eq!(get(&store, name).is_some(), stays, "{name}");
+    }
+    assert_eq!(runs.load(Ordering::SeqCst), 5, "those before the failure are run again, the others once");
+}
+
+#[test]
+fn a_transaction_that_ended_unasked_acknowledges_nobody() {
+    let (_folder, store) = patient(Options::default());
+    let (release, holder) = hold(&store);
+    // As SQLite itself does when the disk is full.
+    let ended = queue(&store, |tx| {
+        let Conn::Sqlite(c) = &mut **tx else { unreachable!() };
+        c.batch_execute("ROLLBACK")?;
+        Err(StoreError::Refused("the disk is full".to_owned()))
+    });
+    let late = queue(&store, |tx| settings::set(tx, "late", "x"));
+    drop(release);
+    assert!(matches!(holder.join().unwrap(), Err(StoreError::Unavailable(_))));
+    assert!(ended.join().unwrap().is_err());
+    // It is in the next batch.
+    late.join().unwrap().unwrap();
+    assert_eq!(get(&store, "holder"), None);
+    assert_eq!(get(&store, "late").as_deref(), Some("x"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod faults;
 mod fencing;
 mod groups;
 mod life;
+mod preview;
 mod scope;
 
 use std::path::PathBuf;

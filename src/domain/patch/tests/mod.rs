@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{apply, scim};
+use super::{Limits, apply, scim};
 use crate::domain::document::{self, ReferenceChange, ReferenceInput, ReferenceWrite};
 use crate::domain::error::{Fault, Kind};
 use crate::domain::profile::Profile;
@@ -31,8 +31,11 @@ fn run(type_name: &str, profile: &Profile, start: &Value, operations: Value) -> 
     let kind = kind(type_name);
     let mut doc = document::create(&kind, &Profile::GENERIC, start.clone()).unwrap().doc;
     let mut external_id = Some("e".to_owned());
-    let operations =
-        scim::parse(profile, json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations}))?;
+    let operations = scim::parse(
+        profile,
+        Limits::DEFAULT,
+        json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations}),
+    )?;
     let writes = apply(&kind, profile, &mut doc, &mut external_id, operations)?;
     Ok(Done { doc: Value::Object(doc), external_id, writes })
 }
@@ -344,7 +347,7 @@ fn what_is_immutable_is_set_once() {
     let path = format!("{PROVOST}:description");
     let run = |start: Value, operation: Value| {
         let mut doc = start.as_object().unwrap().clone();
-        let operations = scim::parse(&Profile::GENERIC, json!({"Operations": [operation]})).unwrap();
+        let operations = scim::parse(&Profile::GENERIC, Limits::DEFAULT, json!({"Operations": [operation]})).unwrap();
         apply(&kind, &Profile::GENERIC, &mut doc, &mut None, operations).map_err(|f| f.kind)
     };
     let (unset, set) = (json!({"userName": "u"}), json!({"userName": "u", PROVOST: {"description": "d"}}));
@@ -368,7 +371,7 @@ fn lists_of_simple_values_are_patched_by_value() {
         (json!({"op": "replace", "path": "permissions", "value": "c"}), Some(json!(["c"]))),
     ] {
         let mut doc = json!({"name": "r", "permissions": ["a", "b"]}).as_object().unwrap().clone();
-        let operations = scim::parse(&Profile::GENERIC, json!({"Operations": [operation.clone()]})).unwrap();
+        let operations = scim::parse(&Profile::GENERIC, Limits::DEFAULT, json!({"Operations": [operation.clone()]})).unwrap();
         let done = apply(&kind, &Profile::GENERIC, &mut doc, &mut None, operations).is_ok();
         assert_eq!(done.then(|| doc["permissions"].clone()), expected, "{operation}");
     }

@@ -37,6 +37,37 @@ fn members_become_writes_in_order() {
             vec!["members remove a", "members add b"],
         ),
         (json!([{"op": "replace", "value": {"id": "x", "displayName": "g"}}]), vec![]),
+        // Folded to what they come to.
+        (
+            json!([
+                {"op": "add", "path": "members", "value": ["a"]}, {"op": "remove", "path": "members", "value": ["b", "a"]},
+                {"op": "add", "path": "members", "value": ["c", "b"]}
+            ]),
+            vec!["members remove a", "members add b,c"],
+        ),
+        (
+            json!([{"op": "remove", "path": "members"}, {"op": "add", "path": "members", "value": ["a"]}]),
+            vec!["members replace a"],
+        ),
+        (
+            json!([{"op": "replace", "path": "members", "value": ["a", "b"]}, {"op": "remove", "path": "members", "value": ["a"]}]),
+            vec!["members replace b"],
+        ),
+        (
+            json!([{"op": "replace", "path": "members", "value": ["a"]}, {"op": "remove", "path": "members", "value": ["a"]}]),
+            vec!["members clear"],
+        ),
+        (
+            json!([{"op": "add", "path": "members", "value": ["a"]}, {"op": "remove", "path": "members[type eq \"Group\"]"}]),
+            vec!["members add a", "members remove matching"],
+        ),
+        (
+            json!([
+                {"op": "add", "path": "members", "value": [{"value": "a", "type": "User"}]},
+                {"op": "remove", "path": "members", "value": [{"value": "a", "type": "Group"}]}
+            ]),
+            vec!["members add a", "members remove a"],
+        ),
     ] {
         let done = run("group", &Profile::OKTA, &group, operations.clone()).unwrap_or_else(|e| panic!("{operations}: {e}"));
         assert_eq!(summary(&done.writes), expected, "{operations}");

@@ -11,8 +11,8 @@ use crate::harness::gateway::{Answer, Client, Gateway};
 
 const ENDPOINTS: [&str; 3] = ["/scim/v2/Users", "/scim/v2/Groups", "/scim/v2/Roles"];
 
-/// A limit that tests can pass beyond without moving megabytes.
-const LIMIT: (&str, &str) = ("PROVOST_LIMITS__BODY", "64KiB");
+/// Limits that tests can pass beyond without moving megabytes.
+const LIMITS: [(&str, &str); 2] = [("PROVOST_LIMITS__BODY", "64KiB"), ("PROVOST_LIMITS__BULK_BODY", "64KiB")];
 
 struct World {
     gateway: Gateway,
@@ -27,8 +27,8 @@ impl World {
     /// One on each engine.
     async fn each() -> [Self; 2] {
         let folder = tempfile::tempdir().unwrap();
-        let sqlite = Gateway::with(&folder.path().join("data"), &[LIMIT]);
-        [Self::new(sqlite, Some(folder)).await, Self::new(Gateway::on_postgres_with(&[LIMIT]), None).await]
+        let sqlite = Gateway::with(&folder.path().join("data"), &LIMITS);
+        [Self::new(sqlite, Some(folder)).await, Self::new(Gateway::on_postgres_with(&LIMITS), None).await]
     }
 
     async fn new(gateway: Gateway, folder: Option<tempfile::TempDir>) -> Self {
@@ -59,7 +59,7 @@ impl World {
 
     /// Every address that takes a body, with its method.
     fn writes(&self) -> Vec<(Method, String)> {
-        let mut out = vec![(Method::POST, "/scim/v2/.search".to_owned())];
+        let mut out = vec![(Method::POST, "/scim/v2/.search".to_owned()), (Method::POST, "/scim/v2/Bulk".to_owned())];
         for (endpoint, id) in ENDPOINTS.iter().zip(&self.ids) {
             out.push((Method::POST, (*endpoint).to_owned()));
             out.push((Method::POST, format!("{endpoint}/.search")));

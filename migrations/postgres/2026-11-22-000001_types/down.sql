@@ -1,0 +1,3 @@
+DROP TABLE unfinished_paths;
+DROP TABLE type_versions;
+DROP TABLE object_types;

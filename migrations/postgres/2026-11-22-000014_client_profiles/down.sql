@@ -1,0 +1,2 @@
+ALTER TABLE tokens DROP COLUMN recognised;
+ALTER TABLE tokens DROP COLUMN profile_overrides;

@@ -1,0 +1,220 @@
+//! `components/schemas`: one for each object type in each dialect, made from its attributes, and the messages around them.
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::document::idm::COMPUTED;
+use crate::domain::profile::Profile;
+use crate::domain::schema::{Attribute, AttributeType, IdmForm, Mutability, ObjectType, Registry, Returned};
+
+/// All components by name. What the type `User` adds are `User`, `UserList` and, in the IDM dialect, `managed_user`.
+pub fn all(registry: &Registry) -> Map<String, Value> {
+    let mut out = Map::new();
+    for (name, schema) in messages() {
+        out.insert(name.to_owned(), schema);
+    }
+    for kind in registry.types() {
+        out.insert(kind.resource.clone(), resource(kind));
+        out.insert(list_of(kind), list(json!({ "$ref": reference(&kind.resource) })));
+        out.insert(managed(kind), properties(kind));
+    }
+    out
+}
+
+/// Name of the component of an IDM object.
+pub fn managed(kind: &ObjectType) -> String {
+    kind.collection.replace('/', "_")
+}
+
+/// Name of the component of a list of SCIM resources.
+pub fn list_of(kind: &ObjectType) -> String {
+    format!("{}List", kind.resource)
+}
+
+/// How a component is referred to.
+pub fn reference(component: &str) -> String {
+    format!("#/components/schemas/{component}")
+}
+
+fn messages() -> [(&'static str, Value); 15] {
+    let texts = || json!({ "type": "array", "items": { "type": "string" } });
+    let text = || json!({ "type": "string" });
+    let count = || json!({ "type": "integer", "minimum": 0 });
+    [
+        ("Any", json!({ "type": "object" })),
+        ("Text", text()),
+        ("ScimList", list(json!({ "type": "object" }))),
+        (
+            "ScimError",
+            object(
+                json!({ "schemas": texts(), "status": text(), "scimType": text(), "detail": text() }),
+                &["schemas", "status", "detail"],
+            ),
+        ),
+        (
+            "IdmError",
+            object(json!({ "code": { "type": "integer" }, "reason": text(), "message": text() }), &["code", "reason", "message"]),
+        ),
+        (
+            "Problem",
+            object(json!({ "type": text(), "title": text(), "status": { "type": "integer" }, "detail": text() }), &["status"]),
+        ),
+        (
+            "SearchRequest",
+            object(
+                json!({
+                    "schemas": texts(), "filter": text(), "attributes": texts(), "excludedAttributes": texts(),
+                    "startIndex": { "type": "integer" }, "count": { "type": "integer" },
+                }),
+                &[],
+            ),
+        ),
+        (
+            "PatchOp",
+            object(
+                json!({
+                    "schemas": texts(),
+                    "Operations": { "type": "array", "minItems": 1, "items": object(
+                        json!({ "op": { "type": "string", "enum": ["add", "replace", "remove"] }, "path": text(), "value": {} }),
+                        &["op"],
+                    ) },
+                }),
+                &["schemas", "Operations"],
+            ),
+        ),
+        (
+            "IdmPatch",
+            json!({ "type": "array", "items": object(
+                json!({
+                    "operation": { "type": "string", "enum": ["add", "remove", "replace", "increment", "copy", "move"] },
+                    "field": text(), "from": text(), "value": {},
+                }),
+                &["operation", "field"],
+            ) }),
+        ),
+        ("Reference", object(json!({ "_ref": text(), "_refProperties": { "type": "object" } }), &["_ref"])),
+        (
+            "NewToken",
+            closed(
+                json!({
+                    "name": text(), "source": text(), "scopes": texts(), "expires": text(),
+                    "profile": { "type": "string", "enum": Profile::names().collect::<Vec<_>>() },
+                }),
+                &["name", "scopes"],
+            ),
+        ),
+        ("NewTenant", closed(json!({ "name": text() }), &["name"])),
+        (
+            "NewTarget",
+            object(
+                json!({
+                    "name": text(), "kind": { "type": "string", "enum": ["scim"] }, "config": { "type": "object" },
+                    "mappings": { "type": "object" }, "deprovision": text(),
+                    "guard": object(json!({ "deletes": count(), "percent": count(), "windowSeconds": count() }), &[]),
+                }),
+                &["name", "kind", "config"],
+            ),
+        ),
+        (
+            "Replay",
+            closed(
+                json!({ "class": text(), "type": text(), "status": text(), "since": { "type": "string", "format": "date-time" } }),
+                &[],
+            ),
+        ),
+        ("Adoption", closed(json!({ "remoteId": text() }), &["remoteId"])),
+    ]
+}
+
+fn object(properties: Value, required: &[&str]) -> Value {
+    let mut out = json!({ "type": "object", "properties": properties });
+    if !required.is_empty() {
+        out["required"] = json!(required);
+    }
+    out
+}
+
+fn closed(properties: Value, required: &[&str]) -> Value {
+    let mut out = object(properties, required);
+    out["additionalProperties"] = false.into();
+    out
+}
+
+fn list(item: Value) -> Value {
+    let count = || json!({ "type": "integer", "minimum": 0 });
+    let parts = json!({
+        "schemas": { "type": "array", "items": { "type": "string" } },
+        "totalResults": count(), "startIndex": count(), "itemsPerPage": count(),
+        "Resources": { "type": "array", "items": item },
+    });
+    object(parts, &["schemas", "Resources"])
+}
+
+fn resource(kind: &ObjectType) -> Value {
+    let mut parts = attributes(kind.common.iter().chain(&kind.schemas[0].attributes));
+    for extension in &kind.schemas[1..] {
+        let mut schema = json!({ "type": "object", "properties": attributes(&extension.attributes) });
+        schema["description"] = extension.description.as_str().into();
+        parts.insert(extension.id.clone(), schema);
+    }
+    // A projection leaves out what is required of a body, so an answer need not hold it.
+    json!({ "type": "object", "description": kind.description, "properties": parts })
+}
+
+fn attributes<'a>(of: impl IntoIterator<Item = &'a Attribute>) -> Map<String, Value> {
+    of.into_iter().map(|attribute| (attribute.name.clone(), schema(attribute))).collect()
+}
+
+fn schema(attribute: &Attribute) -> Value {
+    let mut one = match attribute.kind {
+        AttributeType::String => json!({ "type": "string" }),
+        AttributeType::Boolean => json!({ "type": "boolean" }),
+        AttributeType::Decimal => json!({ "type": "number" }),
+        AttributeType::Integer => json!({ "type": "integer", "format": "int64" }),
+        AttributeType::DateTime => json!({ "type": "string", "format": "date-time" }),
+        AttributeType::Binary => json!({ "type": "string", "contentEncoding": "base64" }),
+        AttributeType::Reference => json!({ "type": "string", "format": "uri-reference" }),
+        AttributeType::Complex => json!({ "type": "object", "properties": attributes(&attribute.sub_attributes) }),
+    };
+    if !attribute.canonical_values.is_empty() {
+        one["examples"] = json!(attribute.canonical_values);
+    }
+    if attribute.multi_valued {
+        one = json!({ "type": "array", "items": one });
+    }
+    one["description"] = attribute.description.as_str().into();
+    match attribute.mutability {
+        Mutability::ReadOnly => one["readOnly"] = true.into(),
+        _ if attribute.returned == Returned::Never => one["writeOnly"] = true.into(),
+        _ => {}
+    }
+    one
+}
+
+fn properties(kind: &ObjectType) -> Value {
+    let mut out = Map::new();
+    for name in ["_id", "_rev"] {
+        out.insert(name.to_owned(), json!({ "type": "string" }));
+    }
+    for property in &kind.properties {
+        let leaf = kind.leaf(property.path);
+        let shown = match property.form {
+            IdmForm::Plain | IdmForm::Shown => schema(leaf),
+            IdmForm::Element => schema(&Attribute { multi_valued: false, ..leaf.clone() }),
+            IdmForm::Status => json!({ "type": "string", "enum": ["active", "inactive"] }),
+            IdmForm::Source => json!({ "type": ["string", "object"] }),
+            IdmForm::Discarded => json!({ "type": "string", "writeOnly": true }),
+        };
+        out.insert(property.name.clone(), shown);
+    }
+    let one = json!({ "$ref": reference("Reference") });
+    for relationship in &kind.relationships {
+        let shown = if relationship.many { json!({ "type": "array", "items": one }) } else { one.clone() };
+        out.insert(relationship.name.clone(), shown);
+    }
+    if kind.relationship("roles").is_some() {
+        for name in COMPUTED {
+            out.insert(name.to_owned(), json!({ "type": "array", "readOnly": true }));
+        }
+    }
+    json!({ "type": "object", "description": kind.description, "properties": out })
+}

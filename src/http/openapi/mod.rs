@@ -1,0 +1,357 @@
+//! `/openapi.json`: the addresses of the URL map with what they take and answer, made from the object types.
+
+mod components;
+
+use actix_web::{HttpResponse, web};
+use serde_json::{Map, Value, json};
+
+use self::components::{list_of, managed, reference};
+use super::state::State;
+use crate::domain::schema::{ObjectType, Registry};
+
+/// One operation: method, address, tag, what it does, the component it takes, the status and component of success.
+struct Operation {
+    method: &'static str,
+    path: String,
+    tag: &'static str,
+    summary: String,
+    takes: Option<String>,
+    status: &'static str,
+    answers: Option<String>,
+}
+
+/// `GET /openapi.json`.
+pub async fn openapi(state: web::Data<State>) -> HttpResponse {
+    HttpResponse::Ok().json(document(state.service.shipped(), &state.public_url))
+}
+
+/// The whole document (OpenAPI 3.1).
+pub fn document(registry: &Registry, server: &str) -> Value {
+    let mut operations = Vec::new();
+    for kind in registry.types() {
+        scim(kind, &mut operations);
+        idm(kind, &mut operations);
+    }
+    fixed(&mut operations);
+    let mut paths = Map::new();
+    for operation in operations {
+        let entry = paths.entry(operation.path.clone()).or_insert_with(|| json!({}));
+        entry[operation.method] = operation.describe();
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": { "title": "Provost", "version": env!("CARGO_PKG_VERSION"), "license": { "name": "MIT OR Apache-2.0" } },
+        "servers": [{ "url": server }],
+        "security": [{ "bearer": [] }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": { "bearer": { "type": "http", "scheme": "bearer" } },
+            "schemas": components::all(registry),
+        },
+    })
+}
+
+impl Operation {
+    fn describe(&self) -> Value {
+        let (media, errors, error) = match self.tag {
+            "Health" if self.path == "/metrics" => ("text/plain", "text/plain", "Any"),
+            "SCIM" => ("application/scim+json", "application/scim+json", "ScimError"),
+            "IDM" => ("application/json", "application/json", "IdmError"),
+            _ => ("application/json", "application/problem+json", "Problem"),
+        };
+        let content = |media: &str, component: &str| json!({ media: { "schema": { "$ref": reference(component) } } });
+        let mut success = json!({ "description": if self.status == "501" { "not offered" } else { "done" } });
+        if let Some(component) = &self.answers {
+            success["content"] = content(media, component);
+        }
+        let open = self.tag == "Health";
+        let mut responses = json!({ self.status: success });
+        for (status, what) in self.also() {
+            let mut also = json!({ "description": what });
+            if *status == "201" {
+                also["content"] = content(media, self.answers.as_deref().unwrap_or("Any"));
+            }
+            responses[status] = also;
+        }
+        if open {
+            responses["503"] = json!({ "description": "not now" });
+        } else {
+            responses["4XX"] = json!({ "description": "refused", "content": content(errors, error) });
+        }
+        let mut out = json!({
+            "operationId": self.id(),
+            "tags": [self.tag],
+            "summary": self.summary,
+            "responses": responses,
+        });
+        let mut parameters = self.parameters();
+        if self.can_be_tried() {
+            parameters.push(json!({ "name": "dryRun", "in": "query", "schema": { "type": "boolean" } }));
+            parameters.push(json!({ "name": "Provost-Dry-Run", "in": "header", "schema": { "type": "boolean" } }));
+            // What has no content has it in a dry run whose effects are accepted.
+            let status = if self.status == "204" { "200" } else { self.status };
+            let answer = &mut out["responses"][status];
+            answer["description"] = "done; of a dry run the effects, where they are accepted".into();
+            answer["content"]["application/vnd.provost.effects+json"] = json!({ "schema": { "$ref": reference("Any") } });
+        }
+        if !parameters.is_empty() {
+            out["parameters"] = Value::Array(parameters);
+        }
+        if let Some(component) = &self.takes {
+            out["requestBody"] = json!({ "required": true, "content": content(media, component) });
+        }
+        if open {
+            out["security"] = json!([]);
+        }
+        out
+    }
+
+    /// Whether a dry run is offered.
+    fn can_be_tried(&self) -> bool {
+        let tried = ["/admin/v1/targets", "/admin/v1/targets/{id}", "/admin/v1/tokens", "/admin/v1/tokens/{id}"];
+        let offered = self.tag != "Admin" || tried.contains(&self.path.as_str());
+        self.method != "get" && !self.path.ends_with("/.search") && offered
+    }
+
+    // The method and the words of the address.
+    fn id(&self) -> String {
+        let words = self.path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        std::iter::once(self.method).chain(words).collect::<Vec<_>>().join("_")
+    }
+
+    fn one(&self) -> bool {
+        self.path.ends_with("/{id}")
+    }
+
+    // Other ways to succeed.
+    fn also(&self) -> &'static [(&'static str, &'static str)] {
+        match (self.tag, self.method, self.one()) {
+            ("SCIM", "get", true) => &[("304", "it is as the client knows it")],
+            ("SCIM", "patch", true) => &[("204", "done; the answer would be large, or the client wants none")],
+            ("IDM", "put", _) => &[("201", "it is new")],
+            _ => &[],
+        }
+    }
+
+    fn parameters(&self) -> Vec<Value> {
+        let parameter = |name: &str, place: &str, required: bool, schema: Value| json!({ "name": name, "in": place, "required": required, "schema": schema });
+        let named = self.path.split('/').filter_map(|s| s.strip_prefix('{')?.strip_suffix('}'));
+        let mut out: Vec<Value> = named.map(|name| parameter(name, "path", true, json!({ "type": "string" }))).collect();
+        let query = QUERIES.iter().filter(|(tag, method, one, _)| (*tag, *method, *one) == (self.tag, self.method, self.one()));
+        let own = OWN_QUERIES.iter().filter(|(path, _)| *path == self.path && self.method == "get");
+        let names = query.flat_map(|(.., names)| *names).chain(own.flat_map(|(_, names)| *names));
+        out.extend(names.map(|(name, kind)| parameter(name, "query", false, json!({ "type": kind }))));
+        if self.tag == "IDM" && self.method == "post" {
+            out.push(parameter("_action", "query", true, json!({ "type": "string", "enum": ["create"] })));
+        }
+        let conditions: &[&str] = match (self.tag, self.method, self.one()) {
+            ("SCIM", "get", true) => &["If-None-Match"],
+            ("SCIM" | "IDM", "put" | "patch" | "delete", true) => &["If-Match"],
+            _ => &[],
+        };
+        out.extend(conditions.iter().map(|name| parameter(name, "header", false, json!({ "type": "string" }))));
+        out
+    }
+}
+
+type Names = &'static [(&'static str, &'static str)];
+
+const SHOWN: Names = &[("attributes", "string"), ("excludedAttributes", "string")];
+
+/// Query parameters by tag, method and whether one object is named. Discovery ignores them.
+const QUERIES: &[(&str, &str, bool, Names)] = &[
+    (
+        "SCIM",
+        "get",
+        false,
+        &[
+            ("filter", "string"),
+            ("attributes", "string"),
+            ("excludedAttributes", "string"),
+            ("startIndex", "integer"),
+            ("count", "integer"),
+        ],
+    ),
+    ("SCIM", "get", true, SHOWN),
+    ("SCIM", "post", false, SHOWN),
+    ("SCIM", "put", true, SHOWN),
+    ("SCIM", "patch", true, SHOWN),
+    (
+        "IDM",
+        "get",
+        false,
+        &[
+            ("_queryFilter", "string"),
+            ("_fields", "string"),
+            ("_pageSize", "integer"),
+            ("_pagedResultsOffset", "integer"),
+            ("_pagedResultsCookie", "string"),
+            ("_totalPagedResultsPolicy", "string"),
+        ],
+    ),
+    ("IDM", "get", true, &[("_fields", "string")]),
+    ("IDM", "put", true, &[("_fields", "string")]),
+    ("IDM", "patch", true, &[("_fields", "string")]),
+];
+
+/// Query parameters of single addresses.
+const OWN_QUERIES: &[(&str, Names)] = &[
+    (
+        "/admin/v1/changes",
+        &[("after", "integer"), ("type", "string"), ("objectId", "string"), ("actor", "string"), ("limit", "integer")],
+    ),
+    (
+        "/admin/v1/targets/{id}/attempts",
+        &[("objectId", "string"), ("outcome", "string"), ("after", "string"), ("limit", "integer")],
+    ),
+    (
+        "/admin/v1/targets/{id}/links",
+        &[("type", "string"), ("status", "string"), ("class", "string"), ("after", "string"), ("limit", "integer")],
+    ),
+];
+
+/// What the bodies of fixed addresses hold; an object, when nothing is said.
+const BODIES: &[(&str, &str, &str)] = &[
+    ("post", "/scim/v2/.search", "SearchRequest"),
+    ("post", "/admin/v1/tokens", "NewToken"),
+    ("post", "/admin/v1/tenants", "NewTenant"),
+    ("post", "/admin/v1/targets", "NewTarget"),
+    ("put", "/admin/v1/targets/{id}", "NewTarget"),
+    ("post", "/admin/v1/targets/{id}/retry", "Replay"),
+    ("post", "/admin/v1/targets/{id}/links/{type}/{object}/adopt", "Adoption"),
+];
+
+/// What fixed addresses answer; an object, when nothing is said.
+const ANSWERS: &[(&str, &str)] = &[
+    ("/metrics", "Text"),
+    ("/scim/v2", "ScimList"),
+    ("/scim/v2/.search", "ScimList"),
+    ("/scim/v2/ResourceTypes", "ScimList"),
+    ("/scim/v2/Schemas", "ScimList"),
+];
+
+fn scim(kind: &ObjectType, out: &mut Vec<Operation>) {
+    let (list, one) = (format!("/scim/v2{}", kind.endpoint), format!("/scim/v2{}/{{id}}", kind.endpoint));
+    let whole = || Some(kind.resource.clone());
+    let mut add = |method, path: &str, what: &str, takes, status, answers| {
+        out.push(Operation {
+            method,
+            path: path.to_owned(),
+            tag: "SCIM",
+            summary: format!("{what} {}", kind.resource),
+            takes,
+            status,
+            answers,
+        });
+    };
+    let many = || Some(list_of(kind));
+    add("get", &list, "List", None, "200", many());
+    add("post", &list, "Create a", whole(), "201", whole());
+    add("post", &format!("{list}/.search"), "Search", Some("SearchRequest".to_owned()), "200", many());
+    add("get", &one, "Read a", None, "200", whole());
+    add("put", &one, "Replace a", whole(), "200", whole());
+    add("patch", &one, "Change a", Some("PatchOp".to_owned()), "200", whole());
+    add("delete", &one, "Delete a", None, "204", None);
+}
+
+fn idm(kind: &ObjectType, out: &mut Vec<Operation>) {
+    let list = format!("/openidm/{}", kind.collection);
+    let one = format!("{list}/{{id}}");
+    let any = || Some("Any".to_owned());
+    let mut add = |method, path: String, what: &str, takes, status, answers| {
+        out.push(Operation { method, path, tag: "IDM", summary: format!("{what} {}", kind.collection), takes, status, answers });
+    };
+    add("get", list.clone(), "Query", None, "200", any());
+    let whole = || Some(managed(kind));
+    let reference = || Some("Reference".to_owned());
+    add("post", list, "Create in", whole(), "201", whole());
+    add("get", one.clone(), "Read from", None, "200", whole());
+    add("put", one.clone(), "Create or replace in", whole(), "200", whole());
+    add("patch", one.clone(), "Change in", Some("IdmPatch".to_owned()), "200", whole());
+    add("delete", one.clone(), "Delete from", None, "200", whole());
+    for relationship in &kind.relationships {
+        let property = format!("{one}/{}", relationship.name);
+        add("get", property.clone(), "Read a relationship of", None, "200", any());
+        if relationship.many {
+            add("post", property.clone(), "Create a relationship of", reference(), "201", any());
+            add("get", format!("{property}/{{edge}}"), "Read one relationship of", None, "200", any());
+            add("delete", format!("{property}/{{edge}}"), "Delete one relationship of", None, "200", any());
+        } else {
+            add("put", property.clone(), "Set the relationship of", reference(), "200", any());
+            add("delete", property, "Delete the relationship of", None, "200", any());
+        }
+    }
+}
+
+/// What does not depend on object types.
+const FIXED: &[(&str, &str, &str, &str, bool, &str)] = &[
+    ("get", "/health", "Health", "The process and its workers", false, "200"),
+    ("get", "/ready", "Health", "Whether the database answers", false, "200"),
+    ("get", "/metrics", "Health", "Figures for Prometheus", false, "200"),
+    ("get", "/scim/v2", "SCIM", "List all types", false, "200"),
+    ("get", "/scim/v2/ServiceProviderConfig", "SCIM", "What is offered", false, "200"),
+    ("get", "/scim/v2/ResourceTypes", "SCIM", "Resource types", false, "200"),
+    ("get", "/scim/v2/ResourceTypes/{name}", "SCIM", "One resource type", false, "200"),
+    ("get", "/scim/v2/Schemas", "SCIM", "Schemas", false, "200"),
+    ("get", "/scim/v2/Schemas/{name}", "SCIM", "One schema", false, "200"),
+    ("post", "/scim/v2/.search", "SCIM", "Search all types", true, "200"),
+    ("post", "/scim/v2/Bulk", "SCIM", "Many writes in one request", true, "200"),
+    ("get", "/scim/v2/Me", "SCIM", "A token stands for no resource", false, "501"),
+    ("post", "/scim/v2/Me", "SCIM", "A token stands for no resource", false, "501"),
+    ("put", "/scim/v2/Me", "SCIM", "A token stands for no resource", false, "501"),
+    ("patch", "/scim/v2/Me", "SCIM", "A token stands for no resource", false, "501"),
+    ("delete", "/scim/v2/Me", "SCIM", "A token stands for no resource", false, "501"),
+    ("get", "/admin/v1/tokens", "Admin", "List tokens", false, "200"),
+    ("post", "/admin/v1/tokens", "Admin", "Make a token", true, "201"),
+    ("get", "/admin/v1/tokens/{id}", "Admin", "Read a token", false, "200"),
+    ("delete", "/admin/v1/tokens/{id}", "Admin", "Revoke a token", false, "204"),
+    ("get", "/admin/v1/profiles", "Admin", "Client profiles and their keys", false, "200"),
+    ("get", "/admin/v1/tenants", "Admin", "List tenants", false, "200"),
+    ("post", "/admin/v1/tenants", "Admin", "Make a tenant", true, "201"),
+    ("get", "/admin/v1/changes", "Admin", "The change log", false, "200"),
+    ("get", "/admin/v1/types", "Admin", "List object types", false, "200"),
+    ("get", "/admin/v1/types/{type}", "Admin", "Read an object type", false, "200"),
+    ("put", "/admin/v1/types/{type}", "Admin", "Add to a shipped type, or write one of your own", true, "200"),
+    ("delete", "/admin/v1/types/{type}", "Admin", "Remove a type, or what was added to a shipped one", false, "204"),
+    ("get", "/admin/v1/jobs", "Admin", "List jobs", false, "200"),
+    ("get", "/admin/v1/jobs/{id}", "Admin", "How far a job is", false, "200"),
+    ("get", "/admin/v1/inbound/held", "Admin", "What the guard over what comes in holds", false, "200"),
+    ("post", "/admin/v1/inbound/held/{source}/approve", "Admin", "Let what is held of a source pass", true, "202"),
+    ("post", "/admin/v1/inbound/held/{source}/reject", "Admin", "Leave what is held of a source as it is", false, "200"),
+    ("get", "/admin/v1/targets", "Admin", "List targets", false, "200"),
+    ("post", "/admin/v1/targets", "Admin", "Make a target", true, "201"),
+    ("get", "/admin/v1/targets/{id}", "Admin", "Read a target", false, "200"),
+    ("put", "/admin/v1/targets/{id}", "Admin", "Replace a target", true, "200"),
+    ("patch", "/admin/v1/targets/{id}", "Admin", "Change a target", true, "200"),
+    ("delete", "/admin/v1/targets/{id}", "Admin", "Forget a target", false, "204"),
+    ("post", "/admin/v1/targets/{id}/probe", "Admin", "Ask a target what it can do", false, "200"),
+    ("post", "/admin/v1/targets/{id}/pause", "Admin", "Pause a target", false, "200"),
+    ("post", "/admin/v1/targets/{id}/resume", "Admin", "Let a target go on", false, "200"),
+    ("post", "/admin/v1/targets/{id}/resync", "Admin", "Compare a target with what it should hold", false, "202"),
+    ("post", "/admin/v1/targets/{id}/retry", "Admin", "Try links again", true, "202"),
+    ("get", "/admin/v1/targets/{id}/attempts", "Admin", "Calls to a target", false, "200"),
+    ("get", "/admin/v1/targets/{id}/held", "Admin", "What the guard holds", false, "200"),
+    ("post", "/admin/v1/targets/{id}/held/{batch}/approve", "Admin", "Let what is held pass", false, "202"),
+    ("post", "/admin/v1/targets/{id}/held/{batch}/reject", "Admin", "Leave what is held as it is", false, "200"),
+    ("get", "/admin/v1/targets/{id}/links", "Admin", "Links of a target", false, "200"),
+    ("get", "/admin/v1/targets/{id}/links/{type}/{object}", "Admin", "Why an object is there or not", false, "200"),
+    ("post", "/admin/v1/targets/{id}/links/{type}/{object}/retry", "Admin", "Try an object again", false, "202"),
+    ("post", "/admin/v1/targets/{id}/links/{type}/{object}/unlink", "Admin", "Let go of an object", false, "204"),
+    ("post", "/admin/v1/targets/{id}/links/{type}/{object}/adopt", "Admin", "Say which account an object is", true, "202"),
+];
+
+fn fixed(out: &mut Vec<Operation>) {
+    for (method, path, tag, summary, takes, status) in FIXED {
+        let body = BODIES.iter().find(|(m, p, _)| m == method && p == path).map_or("Any", |(.., component)| component);
+        let answer = ANSWERS.iter().find(|(p, _)| p == path).map_or("Any", |(_, component)| component);
+        out.push(Operation {
+            method,
+            path: (*path).to_owned(),
+            tag,
+            summary: (*summary).to_owned(),
+            takes: takes.then(|| body.to_owned()),
+            status,
+            answers: (*status != "204").then(|| answer.to_owned()),
+        });
+    }
+}

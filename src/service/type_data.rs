@@ -1,0 +1,88 @@
+//! Whether stored data allows a change of a type. What would be orphaned or invalid is refused, with the count.
+
+use super::grants::SUBJECT;
+use super::{Context, Result, load};
+use crate::domain::condition::Condition;
+use crate::domain::error::{Fault, Kind};
+use crate::domain::schema::ObjectType;
+use crate::domain::schema::change::{Change, Demand, contradicts};
+use crate::store::query::{self, Predicate};
+use crate::store::{Conn, audit, edges, objects};
+
+/// Objects of one page.
+const BATCH: i64 = 500;
+
+/// Checks every demand of a change of `old`, which becomes `new` or goes.
+pub(super) fn check(ctx: &Context, conn: &mut Conn, old: &ObjectType, new: Option<&ObjectType>, change: &Change) -> Result<()> {
+    let tenant = ctx.actor.tenant;
+    for demand in &change.demands {
+        let (count, text) = match demand {
+            Demand::NoObjects { member } => {
+                let count = query::count(conn, tenant, &old.name, &Predicate::All)?;
+                (count, format!("{member} of '{}' cannot change or go: there are {count} objects of it", old.name))
+            }
+            Demand::NoEdges { relationship, relation, from, to } => {
+                let count = edges::count_between(conn, tenant, relation, from.as_deref(), to.as_deref())?;
+                let text = format!("relationships.{relationship} of '{}' cannot change or go: it has {count} edges", old.name);
+                (count, text)
+            }
+            Demand::OneEach { relationship, relation, side } => {
+                let count = load::limit(audit::crowded(conn, tenant, relation, *side)?.len());
+                let text =
+                    format!("relationships.{relationship} of '{}' cannot hold one: {count} objects hold several", old.name);
+                (count, text)
+            }
+            Demand::NoValues { .. } | Demand::Complete => continue,
+        };
+        refuse(count, text)?;
+    }
+    if let Some(new) = new.filter(|_| change.reads_documents()) {
+        documents(ctx, conn, old, new, change)?;
+    }
+    match new {
+        Some(new) if old.name == SUBJECT && !change.demands.is_empty() => conditions(ctx, conn, new),
+        _ => Ok(()),
+    }
+}
+
+fn refuse(count: i64, text: String) -> Result<()> {
+    if count == 0 { Ok(()) } else { Err(Fault::new(Kind::Conflict, text).into()) }
+}
+
+fn documents(ctx: &Context, conn: &mut Conn, old: &ObjectType, new: &ObjectType, change: &Change) -> Result<()> {
+    let mut counts = vec![0_i64; change.demands.len()];
+    let mut after = None;
+    loop {
+        let rows = objects::scan(conn, ctx.actor.tenant, &old.name, after, BATCH)?;
+        let Some(last) = rows.last() else { break };
+        after = Some(last.key);
+        for row in &rows {
+            let doc = load::document(row)?;
+            for (count, demand) in counts.iter_mut().zip(&change.demands) {
+                *count += i64::from(contradicts(demand, old, new, &doc));
+            }
+        }
+    }
+    for (count, demand) in counts.into_iter().zip(&change.demands) {
+        let text = match demand {
+            Demand::NoValues { path, what } => {
+                format!("'{}' of '{}' cannot be {what}: {count} objects have a value", old.path_text(*path), old.name)
+            }
+            _ => format!("{count} objects of '{}' lack what would be required", old.name),
+        };
+        refuse(count, text)?;
+    }
+    Ok(())
+}
+
+// A condition that could not be read any more would stand in the way of every write.
+fn conditions(ctx: &Context, conn: &mut Conn, new: &ObjectType) -> Result<()> {
+    let (mut count, mut after) = (0, None);
+    loop {
+        let rows = audit::condition_page(conn, ctx.actor.tenant, after, BATCH)?;
+        let Some(last) = rows.last() else { break };
+        after = Some(last.role_key);
+        count += load::limit(rows.iter().filter(|row| Condition::parse(&row.source, new).is_err()).count());
+    }
+    refuse(count, format!("the conditions of {count} roles read what would go"))
+}
