@@ -136,14 +136,15 @@ impl Authenticator {
     }
 
     /// How the client of this request is met. A token whose profile tells clients by their requests keeps what `shown` says,
-    /// for requests that show nothing.
-    pub fn meet(&self, principal: &Principal, shown: Option<&'static Profile>) -> Profile {
+    /// for requests that show nothing, unless it is only tried.
+    pub fn meet(&self, principal: &Principal, shown: Option<&'static Profile>, tried: bool) -> Profile {
         if !principal.profile.detects() {
             return principal.profile;
         }
         let known = self.recognised(principal.id).or(principal.recognised);
         if let Some(client) = shown
             && shown != known
+            && !tried
         {
             let seen = Seen { tenant: principal.tenant, client, written: false };
             self.inner.seen.write().unwrap_or_else(PoisonError::into_inner).insert(principal.id, seen);

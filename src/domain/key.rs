@@ -21,6 +21,13 @@ impl Key {
         self.0.as_bytes()
     }
 
+    /// The key next to this one in the order of keys, above or below it; at the end of the range itself.
+    #[must_use]
+    pub const fn beside(self, above: bool) -> Self {
+        let number = self.0.as_u128();
+        Self(Uuid::from_u128(if above { number.saturating_add(1) } else { number.saturating_sub(1) }))
+    }
+
     /// From sixteen stored bytes.
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
         Uuid::from_slice(bytes).ok().map(Self)

@@ -126,7 +126,8 @@ keys! {
     /// A PATCH add or replace whose value filter matches nothing: `create` makes an element of the filter's `eq` terms,
     /// `noTarget` answers 400.
     without_match("withoutMatch"): WithoutMatch;
-    /// Members, managers and roles that name nothing: `record` keeps them, never bound, `refuse` answers 400 invalidValue.
+    /// Members, managers and roles that name nothing: `record` keeps them, never bound, and shows of them only roles, as they
+    /// were sent; `refuse` answers 400 invalidValue.
     unresolved_members("unresolvedMembers"): Unresolved;
     /// A PATCH with an empty Operations array: `refuse` answers 400 invalidSyntax, `accept` changes nothing.
     empty_operations("emptyOperations"): EmptyOperations;

@@ -48,7 +48,7 @@ impl<D> Caller<D> {
             && self.head.is_none()
             && let Some(shown) = Profile::of_body(body)
         {
-            self.actor.profile = state.auth.meet(&self.principal, Some(shown));
+            self.actor.profile = state.auth.meet(&self.principal, Some(shown), self.actor.rehearsal.is_some());
         }
         self
     }
@@ -80,17 +80,18 @@ impl<D: Demand> FromRequest for Caller<D> {
             let types = state.service.registry(principal.tenant).await?;
             let agent = req.headers().get(USER_AGENT).and_then(|h| h.to_str().ok());
             let head = if principal.detects() { Profile::of_head(agent, req.query_string()) } else { None };
+            let rehearsal = dry_run::wish(&req, D::REHEARSES)?;
             let actor = Actor {
                 tenant: principal.tenant,
                 types,
                 name: principal.name.clone(),
                 token: Some(principal.id),
                 source: principal.source.clone(),
-                profile: state.auth.meet(&principal, head),
+                profile: state.auth.meet(&principal, head, rehearsal.is_some()),
                 scopes: principal.scopes,
                 dialect: D::Wire::DIALECT,
                 request_id: request::current().map_or_else(|| "".into(), |id| id.as_str().into()),
-                rehearsal: dry_run::wish(&req, D::REHEARSES)?,
+                rehearsal,
             };
             Ok(Self { actor, principal, head, demand: PhantomData })
         })

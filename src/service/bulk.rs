@@ -149,12 +149,27 @@ impl Service {
                     now = part.then;
                 }
                 Err(ServiceError::Fault(fault)) => return Err(fault.into()),
-                // One operation may have brought the others down.
-                Err(_) if room.operations == Room::SHARED.operations => room = Room::SINGLE,
+                // One operation may have brought the others down. Of a commit whose outcome is unknown nothing is done again.
+                Err(error) if room.operations == Room::SHARED.operations && (job.once.is_some() || !error.is_unknown()) => {
+                    room = Room::SINGLE;
+                }
                 Err(error) => {
+                    let passing = error.is_passing();
                     let fault = error.into_fault();
-                    job.units[now.next..].iter().flatten().for_each(|at| answers[*at] = Some(job.plans[*at].answer(Err(&fault))));
-                    break;
+                    let fail =
+                        |at: &usize, answers: &mut Vec<Option<Value>>| answers[*at] = Some(job.plans[*at].answer(Err(&fault)));
+                    if passing || actor.rehearsal.is_some() {
+                        job.units[now.next..].iter().flatten().for_each(|at| fail(at, &mut answers));
+                        break;
+                    }
+                    // What is wrong with this one is not wrong with the next.
+                    for at in &job.units[now.next] {
+                        fail(at, &mut answers);
+                        job.plans[*at].bulk_id().into_iter().for_each(|name| ids.settle(name, None));
+                        now.errors += 1;
+                    }
+                    now.next += 1;
+                    room = Room::SHARED;
                 }
             }
         }

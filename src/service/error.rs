@@ -40,6 +40,11 @@ impl ServiceError {
         }
     }
 
+    /// Whether it may have been done all the same.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Unavailable(_)))
+    }
+
     /// Whether trying again later may help.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::TypesMoved | Self::Store(StoreError::Busy | StoreError::Retryable | StoreError::Unavailable(_)))

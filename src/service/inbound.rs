@@ -97,7 +97,7 @@ impl Context {
         }
         let (count, first) = inbound::taken(conn, tenant, source, name)?;
         let too_many = passes_ceiling(settings, count, || Ok(inbound::population(conn, tenant, source, name)?))?;
-        if !too_many || self.is_approved(conn, name, row.key)? {
+        if !too_many || self.is_approved(conn, name, row.key, op)? {
             if too_many {
                 inbound::excuse(conn, tenant, source, name, row.key)?;
             }
@@ -129,10 +129,11 @@ impl Context {
         Err(ServiceError::Held(Box::new(Held { fault: Fault::new(Kind::TooManyRequests, text).retry_after(wait), row })))
     }
 
-    /// Whether someone has looked at it; an allowance for any object is used up by one.
-    fn is_approved(&self, conn: &mut Conn, kind: &str, key: Key) -> Result<bool> {
+    /// Whether someone has looked at it; an allowance for any object is used up by one. Who approved a deactivation approved no
+    /// deletion.
+    fn is_approved(&self, conn: &mut Conn, kind: &str, key: Key, op: &str) -> Result<bool> {
         let (tenant, source) = (self.actor.tenant, &*self.actor.source);
-        let held = inbound::held(conn, tenant, source, kind, key)?;
+        let held = inbound::held(conn, tenant, source, kind, key)?.filter(|held| held.op == op || held.op == DELETE);
         if held.and_then(|held| held.approved_until).is_some_and(|until| until > self.now) {
             return Ok(true);
         }

@@ -28,7 +28,17 @@ impl Context {
     ) -> Result<Option<Written>> {
         let Some(row) = self.dormant(conn, kind, draft)? else { return Ok(None) };
         let address = Address { kind: kind.clone(), wire_id: row.wire_id.clone(), precondition: Precondition::None };
-        self.update(conn, &address, row, change, &Needs::nothing(), needs).map(Some)
+        // A replace that is silent keeps what is there; who is made anew is as active as the fresh draft says.
+        let (change, active) = (change.clone(), draft.doc.get(ACTIVE).cloned());
+        let change: Change = Arc::new(move |now| {
+            let mut revived = change(now)?;
+            match &active {
+                Some(active) => _ = revived.doc.insert(ACTIVE.to_owned(), active.clone()),
+                None => _ = revived.doc.shift_remove(ACTIVE),
+            }
+            Ok(revived)
+        });
+        self.update(conn, &address, row, &change, &Needs::nothing(), needs).map(Some)
     }
 
     // The deactivated object that a draft means: by externalId, else by a unique value.

@@ -37,8 +37,12 @@ impl Context {
             kind: kind.name.clone(),
             key,
             wire_id: wire_id.to_owned(),
-            // A re-created wire id starts above any revision it ever had.
-            rev: objects::highest_rev_of_tombstone(conn, tenant, &kind.name, wire_id)?.unwrap_or(0) + 1,
+            // A re-created wire id starts above any revision it ever had; a new key was never one.
+            rev: if wire_id == key.to_string() {
+                1
+            } else {
+                objects::highest_rev_of_tombstone(conn, tenant, &kind.name, wire_id)?.unwrap_or(0) + 1
+            },
             created: self.now,
             modified: self.now,
             external_ids: self.external_ids(None, content.external_id.as_deref()),

@@ -134,6 +134,10 @@ fn names_one(filter: &Filter, kind: &ObjectType) -> bool {
 
 impl Context {
     pub(crate) fn search(&self, conn: &mut Conn, search: &Search) -> Result<Found> {
+        // A plan by types that have changed might rest on an index that is no more, and find nobody.
+        if search.order != Order::Creation || search.parts.iter().any(|part| part.filter.is_some()) {
+            self.hold_types(conn)?;
+        }
         let mut parts = Vec::with_capacity(search.parts.len());
         for part in &search.parts {
             let paths = self.service.paths(conn, self.actor.tenant, &part.kind)?;

@@ -15,7 +15,7 @@ use crate::domain::schema::registry::Own;
 use crate::domain::schema::{ObjectType, Registry, Uniqueness};
 use crate::domain::time::Timestamp;
 use crate::store::object_types::TypeRow;
-use crate::store::{Conn, changes, index, object_types, unfinished};
+use crate::store::{Conn, Tx, changes, index, object_types, unfinished};
 
 /// For how long a process trusts what it knows of types that another process may change, in seconds.
 const TRUST: i64 = 1;
@@ -176,10 +176,9 @@ impl Service {
         definition: Value,
         precondition: Precondition,
     ) -> Result<TypeWritten> {
-        let (ctx, name, job) = (self.context(actor), name.to_owned(), Key::new(crate::runtime::random::key()));
-        let written =
-            self.store().write(actor.tenant, move |tx| ctx.change_type(tx, &name, Some(&definition), &precondition, job)).await?;
-        self.reload(actor.tenant).await?;
+        let (name, job) = (name.to_owned(), Key::new(crate::runtime::random::key()));
+        let change = move |ctx: &Context, tx: &mut Tx<'_>| ctx.change_type(tx, &name, Some(&definition), &precondition, job);
+        let written = self.write_types(actor, change).await?;
         written.ok_or_else(|| ServiceError::Damaged("a type that was written is not there".to_owned()))
     }
 
@@ -188,10 +187,24 @@ impl Service {
     /// # Errors
     /// [`Kind::NotFound`]; [`Kind::Conflict`] with the count when there are objects of it; [`Kind::PreconditionFailed`].
     pub async fn delete_type(&self, actor: &Actor, name: &str, precondition: Precondition) -> Result<()> {
-        let (ctx, name, job) = (self.context(actor), name.to_owned(), Key::new(crate::runtime::random::key()));
-        self.store().write(actor.tenant, move |tx| ctx.change_type(tx, &name, None, &precondition, job).map(drop)).await?;
+        let (name, job) = (name.to_owned(), Key::new(crate::runtime::random::key()));
+        let change = move |ctx: &Context, tx: &mut Tx<'_>| ctx.change_type(tx, &name, None, &precondition, job).map(drop);
+        self.write_types(actor, change).await
+    }
+
+    // Rests on the types in the transaction, whatever they were when the request came.
+    async fn write_types<T: Send + 'static>(
+        &self,
+        actor: &Actor,
+        change: impl Fn(&Context, &mut Tx<'_>) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<T> {
+        if actor.rehearsal.is_some() {
+            return self.write(actor, change).await;
+        }
+        let ctx = self.context(actor);
+        let written = self.store().write(actor.tenant, move |tx| change(&ctx, tx)).await?;
         self.reload(actor.tenant).await?;
-        Ok(())
+        Ok(written)
     }
 }
 

@@ -116,7 +116,8 @@ pub fn population(conn: &mut Conn, tenant: TenantId, source: &str, kind: &str) -
     Ok(here + gone)
 }
 
-/// Notes that a removal was refused; one that was refused before keeps its approval and counts on.
+/// Notes that a removal was refused; one that was refused before counts on, and what was approved of it is void: it was not
+/// this.
 pub fn hold(conn: &mut Conn, tenant: TenantId, row: &HeldRow) -> Result<()> {
     let values = (
         held::tenant.eq(tenant.0),
@@ -140,6 +141,7 @@ pub fn hold(conn: &mut Conn, tenant: TenantId, row: &HeldRow) -> Result<()> {
         held::actor.eq(&row.actor),
         held::token.eq(row.token.map(DbKey)),
         held::request_id.eq(&row.request_id),
+        held::approved_until.eq(row.approved_until.map(DbTime)),
     );
     on!(conn, |c| diesel::insert_into(held::table)
         .values(values)

@@ -216,6 +216,8 @@ impl<'a> Shared<'a> {
         if !self.conn.in_transaction() {
             return Err(Error::RollbackTransaction);
         }
+        // A step that panicked leaves its savepoint open.
+        self.conn.rollback_to(1)?;
         if self.conn.total_changes()? == self.written {
             return Ok(());
         }

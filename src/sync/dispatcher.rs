@@ -87,6 +87,8 @@ fn step(ctx: &Context, conn: &mut Conn, session: &Session, fence: &Fence, now: T
     if !fence.holds(conn)? {
         return Ok(false);
     }
+    // Pages are planned by the session's types.
+    ctx.hold_types(conn)?;
     let mut tasks = Task::read(row.backlog.as_deref())?;
     let mut wants = Wants::default();
     if !tasks.is_empty() {

@@ -113,15 +113,17 @@ impl Engine {
     /// The session of a target, made anew when the target was changed.
     pub(super) async fn session(&self, tenant: TenantId, row: &TargetRow) -> Result<Arc<Session>> {
         let types = self.0.service.registry(tenant).await?;
-        self.session_by(tenant, row, types)
-    }
-
-    /// The same for who has the types already.
-    pub(super) fn session_by(&self, tenant: TenantId, row: &TargetRow, types: Arc<Registry>) -> Result<Arc<Session>> {
         let current = |known: &&Arc<Session>| known.rev == row.rev && known.types.version() == types.version();
         if let Some(known) = locked(&self.0.sessions).get(&row.id).filter(current) {
             return Ok(known.clone());
         }
+        let session = self.fresh_session(tenant, row, types)?;
+        locked(&self.0.sessions).insert(row.id, session.clone());
+        Ok(session)
+    }
+
+    /// A session that nobody else uses: the row of a dry run is undone, and another may get its revision.
+    pub(super) fn fresh_session(&self, tenant: TenantId, row: &TargetRow, types: Arc<Registry>) -> Result<Arc<Session>> {
         let damaged =
             |what: &str, why: &dyn std::fmt::Display| ServiceError::Damaged(format!("target {}: {what}: {why}", row.id));
         let mappings: Map<String, Value> = serde_json::from_str(&row.mappings).map_err(|e| damaged("mappings", &e))?;
@@ -134,7 +136,7 @@ impl Engine {
         let config: Value = serde_json::from_str(&row.config).map_err(|e| damaged("config", &e))?;
         let secrets = self.open_secrets(row)?;
         let connector = self.connector(&join_secrets(&config, &secrets))?;
-        let session = Arc::new(Session {
+        Ok(Arc::new(Session {
             tenant,
             target: row.id,
             rev: row.rev,
@@ -146,9 +148,7 @@ impl Engine {
             capabilities: Mutex::default(),
             windows: tokio::sync::Mutex::default(),
             holding: tokio::sync::Mutex::default(),
-        });
-        locked(&self.0.sessions).insert(row.id, session.clone());
-        Ok(session)
+        }))
     }
 
     /// A connector for a configuration that holds its secrets.

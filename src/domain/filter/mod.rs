@@ -25,7 +25,7 @@ use crate::domain;
 
 pub use ast::Limits;
 pub use eval::{matches, matches_element};
-pub use resolve::{Dialect, resolve, resolve_element};
+pub use resolve::{Dialect, resolve, resolve_among, resolve_element};
 pub use scan::Syntax;
 
 /// A filter resolved against one object type.

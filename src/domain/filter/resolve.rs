@@ -1,5 +1,7 @@
 //! From path texts to attributes: what a filter as written means for one object type.
 
+use std::sync::Arc;
+
 use super::ast::{Expr, Literal, Op};
 use super::{CompareOp, Filter, Operand, Pick, Target};
 use crate::domain::error::{Fault, Kind, excerpt};
@@ -22,7 +24,15 @@ pub enum Dialect {
 /// `InvalidFilter` when a name is unknown, or an operator or value does not fit the attribute; `Sensitive` when a name may not
 /// be asked for.
 pub fn resolve(expr: &Expr, kind: &ObjectType, dialect: Dialect) -> Result<Filter, Fault> {
-    Resolver { kind, dialect, foreign: true }.filter(expr, Scope::Resource)
+    Resolver { kind, dialect, foreign: true, others: &[] }.filter(expr, Scope::Resource)
+}
+
+/// Like [`resolve`] for a list over several types: what only `others` know counts as unassigned too (RFC 7644 §3.4.2.1).
+///
+/// # Errors
+/// As [`resolve`].
+pub fn resolve_among(expr: &Expr, kind: &ObjectType, others: &[Arc<ObjectType>], dialect: Dialect) -> Result<Filter, Fault> {
+    Resolver { kind, dialect, foreign: true, others }.filter(expr, Scope::Resource)
 }
 
 /// Like [`resolve`], but an attribute of a schema that the type does not have is refused: for what is kept and must not
@@ -31,7 +41,7 @@ pub fn resolve(expr: &Expr, kind: &ObjectType, dialect: Dialect) -> Result<Filte
 /// # Errors
 /// As [`resolve`].
 pub fn resolve_known(expr: &Expr, kind: &ObjectType, dialect: Dialect) -> Result<Filter, Fault> {
-    Resolver { kind, dialect, foreign: false }.filter(expr, Scope::Resource)
+    Resolver { kind, dialect, foreign: false, others: &[] }.filter(expr, Scope::Resource)
 }
 
 /// What the value filter of a PATCH path means for the elements of `attribute`.
@@ -39,7 +49,7 @@ pub fn resolve_known(expr: &Expr, kind: &ObjectType, dialect: Dialect) -> Result
 /// # Errors
 /// As [`resolve`].
 pub fn resolve_element(expr: &Expr, kind: &ObjectType, attribute: AttrPath) -> Result<Filter, Fault> {
-    Resolver { kind, dialect: Dialect::Scim, foreign: true }.filter(expr, Scope::Element(attribute.parent()))
+    Resolver { kind, dialect: Dialect::Scim, foreign: true, others: &[] }.filter(expr, Scope::Element(attribute.parent()))
 }
 
 struct Resolver<'a> {
@@ -47,6 +57,8 @@ struct Resolver<'a> {
     dialect: Dialect,
     // Whether attributes of schemas that the type lacks count as unassigned.
     foreign: bool,
+    // Whose attributes count as unassigned where the type lacks them.
+    others: &'a [Arc<ObjectType>],
 }
 
 #[derive(Clone, Copy)]
@@ -140,7 +152,8 @@ impl Resolver<'_> {
         match self.kind.resolve(text) {
             Some(Resolved::Attribute(path)) => Some(Name::Attribute(path, Pick::Any)),
             Some(Resolved::Extension(schema)) => Some(Name::Extension(schema)),
-            None => (self.foreign && self.is_foreign(text)).then_some(Name::Unassigned),
+            None if self.foreign && self.is_foreign(text) => Some(Name::Unassigned),
+            None => self.others.iter().any(|kind| kind.resolve(text).is_some()).then_some(Name::Unassigned),
         }
     }
 
@@ -292,6 +305,7 @@ impl Resolver<'_> {
                     .map_err(|rule| fault(format!("'{}' {rule}", excerpt(text))))?;
                 Ok(Filter::Compare { target, op, operand })
             }
+
             Name::Unassigned => Ok(Filter::Const(false)),
             Name::Extension(_) => Err(fault(format!("'{}' is a schema; name an attribute of it", excerpt(text)))),
         }

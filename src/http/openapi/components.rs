@@ -35,7 +35,7 @@ pub fn reference(component: &str) -> String {
     format!("#/components/schemas/{component}")
 }
 
-fn messages() -> [(&'static str, Value); 15] {
+fn messages() -> [(&'static str, Value); 17] {
     let texts = || json!({ "type": "array", "items": { "type": "string" } });
     let text = || json!({ "type": "string" });
     let count = || json!({ "type": "integer", "minimum": 0 });
@@ -63,7 +63,8 @@ fn messages() -> [(&'static str, Value); 15] {
             object(
                 json!({
                     "schemas": texts(), "filter": text(), "attributes": texts(), "excludedAttributes": texts(),
-                    "startIndex": { "type": "integer" }, "count": { "type": "integer" },
+                    "sortBy": text(), "sortOrder": { "type": "string", "enum": ["ascending", "descending"] },
+                    "startIndex": { "type": "integer" }, "count": { "type": "integer" }, "cursor": text(),
                 }),
                 &[],
             ),
@@ -76,6 +77,22 @@ fn messages() -> [(&'static str, Value); 15] {
                     "Operations": { "type": "array", "minItems": 1, "items": object(
                         json!({ "op": { "type": "string", "enum": ["add", "replace", "remove"] }, "path": text(), "value": {} }),
                         &["op"],
+                    ) },
+                }),
+                &["schemas", "Operations"],
+            ),
+        ),
+        (
+            "BulkRequest",
+            object(
+                json!({
+                    "schemas": texts(), "failOnErrors": count(),
+                    "Operations": { "type": "array", "items": object(
+                        json!({
+                            "method": { "type": "string", "enum": ["POST", "PUT", "PATCH", "DELETE"] },
+                            "path": text(), "bulkId": text(), "version": text(), "data": { "type": "object" },
+                        }),
+                        &["method", "path"],
                     ) },
                 }),
                 &["schemas", "Operations"],
@@ -98,6 +115,7 @@ fn messages() -> [(&'static str, Value); 15] {
                 json!({
                     "name": text(), "source": text(), "scopes": texts(), "expires": text(),
                     "profile": { "type": "string", "enum": Profile::names().collect::<Vec<_>>() },
+                    "profileOverrides": { "type": "object" },
                 }),
                 &["name", "scopes"],
             ),
@@ -121,6 +139,7 @@ fn messages() -> [(&'static str, Value); 15] {
                 &[],
             ),
         ),
+        ("Approval", closed(json!({ "more": count(), "seconds": { "type": "integer", "minimum": 1 } }), &[])),
         ("Adoption", closed(json!({ "remoteId": text() }), &["remoteId"])),
     ]
 }
@@ -144,6 +163,7 @@ fn list(item: Value) -> Value {
     let parts = json!({
         "schemas": { "type": "array", "items": { "type": "string" } },
         "totalResults": count(), "startIndex": count(), "itemsPerPage": count(),
+        "previousCursor": { "type": "string" }, "nextCursor": { "type": "string" },
         "Resources": { "type": "array", "items": item },
     });
     object(parts, &["schemas", "Resources"])

@@ -9,10 +9,27 @@ use self::components::{list_of, managed, reference};
 use super::state::State;
 use crate::domain::schema::{ObjectType, Registry};
 
-/// One operation: method, address, tag, what it does, the component it takes, the status and component of success.
+/// What stands at an address.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Objects of a type, or of all.
+    List,
+    /// One object.
+    One,
+    /// The relationships of an object.
+    Edges,
+    /// One relationship.
+    Edge,
+    /// Anything else.
+    Other,
+}
+
+/// One operation: method, address, what stands there, tag, what it does, the component it takes, the status and component of
+/// success.
 struct Operation {
     method: &'static str,
     path: String,
+    place: Place,
     tag: &'static str,
     summary: String,
     takes: Option<String>,
@@ -106,11 +123,17 @@ impl Operation {
         out
     }
 
-    /// Whether a dry run is offered.
+    /// Whether a dry run is offered. The demand of each handler decides; a test asks them.
     fn can_be_tried(&self) -> bool {
-        let tried = ["/admin/v1/targets", "/admin/v1/targets/{id}", "/admin/v1/tokens", "/admin/v1/tokens/{id}"];
+        let tried = [
+            "/admin/v1/targets",
+            "/admin/v1/targets/{id}",
+            "/admin/v1/tokens",
+            "/admin/v1/tokens/{id}",
+            "/admin/v1/types/{type}",
+        ];
         let offered = self.tag != "Admin" || tried.contains(&self.path.as_str());
-        self.method != "get" && !self.path.ends_with("/.search") && offered
+        self.method != "get" && self.status != "501" && !self.path.ends_with("/.search") && offered
     }
 
     // The method and the words of the address.
@@ -119,100 +142,117 @@ impl Operation {
         std::iter::once(self.method).chain(words).collect::<Vec<_>>().join("_")
     }
 
-    fn one(&self) -> bool {
-        self.path.ends_with("/{id}")
-    }
-
     // Other ways to succeed.
     fn also(&self) -> &'static [(&'static str, &'static str)] {
-        match (self.tag, self.method, self.one()) {
-            ("SCIM", "get", true) => &[("304", "it is as the client knows it")],
-            ("SCIM", "patch", true) => &[("204", "done; the answer would be large, or the client wants none")],
-            ("IDM", "put", _) => &[("201", "it is new")],
+        match (self.tag, self.method, self.place) {
+            ("SCIM" | "IDM", "get", Place::One) => &[("304", "it is as the client knows it")],
+            ("SCIM", "put", Place::One) => &[("204", "done; the client wants no answer")],
+            ("SCIM", "patch", Place::One) => &[("204", "done; the answer would be large, or the client wants none")],
+            ("IDM", "put", Place::One) => &[("201", "it is new")],
+            ("Admin", "put", _) if self.path == TYPE => &[("201", "it is new")],
             _ => &[],
         }
     }
 
     fn parameters(&self) -> Vec<Value> {
-        let parameter = |name: &str, place: &str, required: bool, schema: Value| json!({ "name": name, "in": place, "required": required, "schema": schema });
+        let parameter = |name: &str, place: &str, kind: &str| json!({ "name": name, "in": place, "required": place == "path", "schema": { "type": kind } });
         let named = self.path.split('/').filter_map(|s| s.strip_prefix('{')?.strip_suffix('}'));
-        let mut out: Vec<Value> = named.map(|name| parameter(name, "path", true, json!({ "type": "string" }))).collect();
-        let query = QUERIES.iter().filter(|(tag, method, one, _)| (*tag, *method, *one) == (self.tag, self.method, self.one()));
-        let own = OWN_QUERIES.iter().filter(|(path, _)| *path == self.path && self.method == "get");
-        let names = query.flat_map(|(.., names)| *names).chain(own.flat_map(|(_, names)| *names));
-        out.extend(names.map(|(name, kind)| parameter(name, "query", false, json!({ "type": kind }))));
-        if self.tag == "IDM" && self.method == "post" {
-            out.push(parameter("_action", "query", true, json!({ "type": "string", "enum": ["create"] })));
+        let mut out: Vec<Value> = named.map(|name| parameter(name, "path", "string")).collect();
+        let common =
+            TAKEN.iter().filter(|(tag, method, place, ..)| (*tag, *method, *place) == (self.tag, self.method, self.place));
+        let own = OWN.iter().filter(|(method, path, ..)| (*method, *path) == (self.method, self.path.as_str()));
+        let taken = common.map(|(.., names, headers)| (names, headers)).chain(own.map(|(.., names, headers)| (names, headers)));
+        for (names, headers) in taken {
+            out.extend(names.iter().map(|(name, kind)| parameter(name, "query", kind)));
+            out.extend(headers.iter().map(|name| parameter(name, "header", "string")));
         }
-        let conditions: &[&str] = match (self.tag, self.method, self.one()) {
-            ("SCIM", "get", true) => &["If-None-Match"],
-            ("SCIM" | "IDM", "put" | "patch" | "delete", true) => &["If-Match"],
-            _ => &[],
-        };
-        out.extend(conditions.iter().map(|name| parameter(name, "header", false, json!({ "type": "string" }))));
+        if self.tag == "IDM" && self.method == "post" {
+            out.push(json!({ "name": "_action", "in": "query", "schema": { "type": "string", "enum": ["create"] } }));
+        }
         out
     }
 }
 
 type Names = &'static [(&'static str, &'static str)];
+type Headers = &'static [&'static str];
 
 const SHOWN: Names = &[("attributes", "string"), ("excludedAttributes", "string")];
-
-/// Query parameters by tag, method and whether one object is named. Discovery ignores them.
-const QUERIES: &[(&str, &str, bool, Names)] = &[
-    (
-        "SCIM",
-        "get",
-        false,
-        &[
-            ("filter", "string"),
-            ("attributes", "string"),
-            ("excludedAttributes", "string"),
-            ("startIndex", "integer"),
-            ("count", "integer"),
-        ],
-    ),
-    ("SCIM", "get", true, SHOWN),
-    ("SCIM", "post", false, SHOWN),
-    ("SCIM", "put", true, SHOWN),
-    ("SCIM", "patch", true, SHOWN),
-    (
-        "IDM",
-        "get",
-        false,
-        &[
-            ("_queryFilter", "string"),
-            ("_fields", "string"),
-            ("_pageSize", "integer"),
-            ("_pagedResultsOffset", "integer"),
-            ("_pagedResultsCookie", "string"),
-            ("_totalPagedResultsPolicy", "string"),
-        ],
-    ),
-    ("IDM", "get", true, &[("_fields", "string")]),
-    ("IDM", "put", true, &[("_fields", "string")]),
-    ("IDM", "patch", true, &[("_fields", "string")]),
+const FIELDS: Names = &[("_fields", "string")];
+const QUERY: Names = &[
+    ("_queryFilter", "string"),
+    ("_queryId", "string"),
+    ("_fields", "string"),
+    ("_pageSize", "integer"),
+    ("_pagedResultsOffset", "integer"),
+    ("_pagedResultsCookie", "string"),
+    ("_totalPagedResultsPolicy", "string"),
+];
+const LISTED: Names = &[
+    ("filter", "string"),
+    ("attributes", "string"),
+    ("excludedAttributes", "string"),
+    ("sortBy", "string"),
+    ("sortOrder", "string"),
+    ("startIndex", "integer"),
+    ("count", "integer"),
+    ("cursor", "string"),
 ];
 
-/// Query parameters of single addresses.
-const OWN_QUERIES: &[(&str, Names)] = &[
+/// Query parameters and headers by tag, method and what stands there. Discovery takes none.
+const TAKEN: &[(&str, &str, Place, Names, Headers)] = &[
+    ("SCIM", "get", Place::List, LISTED, &[]),
+    ("SCIM", "post", Place::List, SHOWN, &["Prefer"]),
+    ("SCIM", "get", Place::One, SHOWN, &["If-None-Match"]),
+    ("SCIM", "put", Place::One, SHOWN, &["If-Match", "If-None-Match", "Prefer"]),
+    ("SCIM", "patch", Place::One, SHOWN, &["If-Match", "If-None-Match", "Prefer"]),
+    ("SCIM", "delete", Place::One, &[], &["If-Match", "If-None-Match"]),
+    ("IDM", "get", Place::List, QUERY, &[]),
+    ("IDM", "post", Place::List, FIELDS, &[]),
+    ("IDM", "get", Place::One, FIELDS, &["If-None-Match"]),
+    ("IDM", "put", Place::One, FIELDS, &["If-Match", "If-None-Match"]),
+    ("IDM", "patch", Place::One, FIELDS, &["If-Match"]),
+    ("IDM", "delete", Place::One, &[], &["If-Match"]),
+    ("IDM", "get", Place::Edges, QUERY, &[]),
+    ("IDM", "post", Place::Edges, FIELDS, &[]),
+    ("IDM", "get", Place::Edge, FIELDS, &[]),
+    ("IDM", "put", Place::Edge, &[], &["If-Match", "If-None-Match"]),
+    ("IDM", "delete", Place::Edge, &[], &["If-Match"]),
+];
+
+/// The address of an object type.
+const TYPE: &str = "/admin/v1/types/{type}";
+
+/// Query parameters and headers of single addresses.
+const OWN: &[(&str, &str, Names, Headers)] = &[
+    ("post", "/scim/v2/Bulk", &[], &["Idempotency-Key"]),
     (
+        "get",
         "/admin/v1/changes",
         &[("after", "integer"), ("type", "string"), ("objectId", "string"), ("actor", "string"), ("limit", "integer")],
+        &[],
     ),
+    ("put", TYPE, &[], &["If-Match", "If-None-Match"]),
+    ("delete", TYPE, &[], &["If-Match", "If-None-Match"]),
+    ("get", "/admin/v1/jobs", &[("after", "string"), ("limit", "integer")], &[]),
     (
+        "get",
         "/admin/v1/targets/{id}/attempts",
         &[("objectId", "string"), ("outcome", "string"), ("after", "string"), ("limit", "integer")],
+        &[],
     ),
     (
+        "get",
         "/admin/v1/targets/{id}/links",
         &[("type", "string"), ("status", "string"), ("class", "string"), ("after", "string"), ("limit", "integer")],
+        &[],
     ),
 ];
 
 /// What the bodies of fixed addresses hold; an object, when nothing is said.
 const BODIES: &[(&str, &str, &str)] = &[
     ("post", "/scim/v2/.search", "SearchRequest"),
+    ("post", "/scim/v2/Bulk", "BulkRequest"),
+    ("post", "/admin/v1/inbound/held/{source}/approve", "Approval"),
     ("post", "/admin/v1/tokens", "NewToken"),
     ("post", "/admin/v1/tenants", "NewTenant"),
     ("post", "/admin/v1/targets", "NewTarget"),
@@ -233,10 +273,11 @@ const ANSWERS: &[(&str, &str)] = &[
 fn scim(kind: &ObjectType, out: &mut Vec<Operation>) {
     let (list, one) = (format!("/scim/v2{}", kind.endpoint), format!("/scim/v2{}/{{id}}", kind.endpoint));
     let whole = || Some(kind.resource.clone());
-    let mut add = |method, path: &str, what: &str, takes, status, answers| {
+    let mut add = |method, path: &str, place, what: &str, takes, status, answers| {
         out.push(Operation {
             method,
             path: path.to_owned(),
+            place,
             tag: "SCIM",
             summary: format!("{what} {}", kind.resource),
             takes,
@@ -245,40 +286,54 @@ fn scim(kind: &ObjectType, out: &mut Vec<Operation>) {
         });
     };
     let many = || Some(list_of(kind));
-    add("get", &list, "List", None, "200", many());
-    add("post", &list, "Create a", whole(), "201", whole());
-    add("post", &format!("{list}/.search"), "Search", Some("SearchRequest".to_owned()), "200", many());
-    add("get", &one, "Read a", None, "200", whole());
-    add("put", &one, "Replace a", whole(), "200", whole());
-    add("patch", &one, "Change a", Some("PatchOp".to_owned()), "200", whole());
-    add("delete", &one, "Delete a", None, "204", None);
+    let patch = Some("PatchOp".to_owned());
+    let search = Some("SearchRequest".to_owned());
+    add("get", &list, Place::List, "List", None, "200", many());
+    add("post", &list, Place::List, "Create a", whole(), "201", whole());
+    add("post", &format!("{list}/.search"), Place::Other, "Search", search, "200", many());
+    add("get", &one, Place::One, "Read a", None, "200", whole());
+    add("put", &one, Place::One, "Replace a", whole(), "200", whole());
+    add("patch", &one, Place::One, "Change a", patch, "200", whole());
+    add("delete", &one, Place::One, "Delete a", None, "204", None);
 }
 
 fn idm(kind: &ObjectType, out: &mut Vec<Operation>) {
     let list = format!("/openidm/{}", kind.collection);
     let one = format!("{list}/{{id}}");
     let any = || Some("Any".to_owned());
-    let mut add = |method, path: String, what: &str, takes, status, answers| {
-        out.push(Operation { method, path, tag: "IDM", summary: format!("{what} {}", kind.collection), takes, status, answers });
+    let mut add = |method, path: &str, place, what: &str, takes, status, answers| {
+        out.push(Operation {
+            method,
+            path: path.to_owned(),
+            place,
+            tag: "IDM",
+            summary: format!("{what} {}", kind.collection),
+            takes,
+            status,
+            answers,
+        });
     };
-    add("get", list.clone(), "Query", None, "200", any());
     let whole = || Some(managed(kind));
+    let patch = Some("IdmPatch".to_owned());
     let reference = || Some("Reference".to_owned());
-    add("post", list, "Create in", whole(), "201", whole());
-    add("get", one.clone(), "Read from", None, "200", whole());
-    add("put", one.clone(), "Create or replace in", whole(), "200", whole());
-    add("patch", one.clone(), "Change in", Some("IdmPatch".to_owned()), "200", whole());
-    add("delete", one.clone(), "Delete from", None, "200", whole());
+    add("get", &list, Place::List, "Query", None, "200", any());
+    add("post", &list, Place::List, "Create in", whole(), "201", whole());
+    add("get", &one, Place::One, "Read from", None, "200", whole());
+    add("put", &one, Place::One, "Create or replace in", whole(), "200", whole());
+    add("patch", &one, Place::One, "Change in", patch, "200", whole());
+    add("delete", &one, Place::One, "Delete from", None, "200", whole());
     for relationship in &kind.relationships {
         let property = format!("{one}/{}", relationship.name);
-        add("get", property.clone(), "Read a relationship of", None, "200", any());
         if relationship.many {
-            add("post", property.clone(), "Create a relationship of", reference(), "201", any());
-            add("get", format!("{property}/{{edge}}"), "Read one relationship of", None, "200", any());
-            add("delete", format!("{property}/{{edge}}"), "Delete one relationship of", None, "200", any());
+            let edge = format!("{property}/{{edge}}");
+            add("get", &property, Place::Edges, "Query a relationship of", None, "200", any());
+            add("post", &property, Place::Edges, "Create a relationship of", reference(), "201", any());
+            add("get", &edge, Place::Edge, "Read one relationship of", None, "200", any());
+            add("delete", &edge, Place::Edge, "Delete one relationship of", None, "200", any());
         } else {
-            add("put", property.clone(), "Set the relationship of", reference(), "200", any());
-            add("delete", property, "Delete the relationship of", None, "200", any());
+            add("get", &property, Place::Edge, "Read the relationship of", None, "200", any());
+            add("put", &property, Place::Edge, "Set the relationship of", reference(), "200", any());
+            add("delete", &property, Place::Edge, "Delete the relationship of", None, "200", any());
         }
     }
 }
@@ -347,6 +402,7 @@ fn fixed(out: &mut Vec<Operation>) {
         out.push(Operation {
             method,
             path: (*path).to_owned(),
+            place: if *path == "/scim/v2" { Place::List } else { Place::Other },
             tag,
             summary: (*summary).to_owned(),
             takes: takes.then(|| body.to_owned()),

@@ -1,5 +1,7 @@
 //! Query parameters and SearchRequest bodies, in one form (RFC 7644 §3.4.2, §3.4.3, §3.9).
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, web};
 use serde_json::{Map, Value};
 
@@ -92,22 +94,17 @@ impl Parameters {
         Self { limits, ..self }
     }
 
-    /// The filter for one object type.
+    /// The filter for one of the types that are `listed`.
     ///
     /// # Errors
     /// [`Kind::InvalidFilter`]; [`Kind::Sensitive`] for a secret attribute in an address.
-    pub fn filter(&self, kind: &ObjectType) -> Result<Option<Filter>, Fault> {
+    pub fn filter(&self, kind: &ObjectType, listed: &[Arc<ObjectType>]) -> Result<Option<Filter>, Fault> {
         let Some(text) = &self.filter else { return Ok(None) };
         let expression = scim::parse_within(text, self.limits)?;
-        filter::resolve(&expression, kind, filter::Dialect::Scim).map(Some).map_err(|fault| match fault.kind {
+        filter::resolve_among(&expression, kind, listed, filter::Dialect::Scim).map(Some).map_err(|fault| match fault.kind {
             Kind::Sensitive if !self.in_address => Fault { kind: Kind::InvalidFilter, ..fault },
             _ => fault,
         })
-    }
-
-    /// Whether the filter is one at all, whatever attributes it names.
-    pub fn parses(&self) -> bool {
-        self.filter.as_deref().is_none_or(|text| scim::parse_within(text, self.limits).is_ok())
     }
 
     /// The projection for one object type.

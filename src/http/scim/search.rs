@@ -123,11 +123,7 @@ fn plan(state: &State, caller: &Caller<ScimRead>, kinds: &[Arc<ObjectType>], wis
         let projection = wish.projection(kind)?;
         let sort = wish.sort_by.as_deref().map(|by| sort::resolve(kind, by)).transpose()?.flatten();
         sorts |= sort.is_some();
-        let filter = match wish.filter(kind) {
-            // Over several types an attribute may be unknown to some: those hold nothing that matches (RFC 7644 §3.4.2.1).
-            Err(_) if kinds.len() > 1 && wish.parses() => continue,
-            filter => filter?,
-        };
+        let filter = wish.filter(kind, kinds)?;
         let mut reads = filter.as_ref().map(Filter::attributes).unwrap_or_default();
         reads.extend(sort);
         let reads =
@@ -185,10 +181,12 @@ fn cursors(
         Ok(sealed.ok_or_else(|| Fault::of(Kind::Internal))?)
     };
     let Some((first, last)) = &found.ends else {
-        // Nothing is left on this side; the way back begins where the page would have begun.
+        // Nothing is left on this side; the way back begins with the object where the page would have begun.
+        let descending = plan.order == Order::Sorted { descending: true };
+        let with = |place: &Place, up: bool| Place { key: place.key.beside(up), ..place.clone() };
         return Ok(match start {
-            Start::After(place) => (Some(give(true, place)?), None),
-            Start::Before(place) => (None, Some(give(false, place)?)),
+            Start::After(place) => (Some(give(true, &with(place, !descending))?), None),
+            Start::Before(place) => (None, Some(give(false, &with(place, descending))?)),
             Start::Offset(_) => (None, None),
         });
     };

@@ -123,6 +123,45 @@ async fn every_way_to_take_away_is_counted() {
 }
 
 #[tokio::test]
+async fn a_bulk_is_held_operation_by_operation() {
+    for world in World::both(&[ON, ("PROVOST_INBOUND_GUARD__REMOVALS", "1")]) {
+        let hr = world.client("hr").await;
+        let users = world.users(3).await;
+        let mut operations: Vec<Value> =
+            users.iter().map(|id| json!({ "method": "DELETE", "path": format!("/Users/{id}") })).collect();
+        operations.push(json!({ "method": "POST", "path": "/Users", "bulkId": "n", "data": { "userName": "new" } }));
+        let answer = hr.post("/scim/v2/Bulk", &json!({ "Operations": operations })).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let told = answer.body["Operations"].as_array().unwrap();
+        assert_eq!(told.iter().map(|o| &o["status"]).collect::<Vec<_>>(), ["204", "429", "429", "201"], "{}", answer.text);
+        for refused in &told[1..3] {
+            is_refusal(&refused["response"]);
+        }
+        let held = world.held().await;
+        assert_eq!((held.as_array().map(Vec::len), &held[0]["count"]), (Some(1), &json!(2)), "{held}");
+        // Whom it kept is as he was, and what is not a removal is done.
+        let left = world.admin.get("/scim/v2/Users?sortBy=userName").await.body;
+        let names: Vec<&str> = left["Resources"].as_array().unwrap().iter().map(|u| u["userName"].as_str().unwrap()).collect();
+        assert_eq!(names, ["new", "u1", "u2"]);
+        assert!(left["Resources"].as_array().unwrap().iter().all(|u| u["active"] == true), "{left}");
+        let single = delete(&hr, &users[1]).await;
+        assert_eq!((single.status, single.header("content-type")), (429, Some("application/scim+json")), "{}", single.text);
+        assert_eq!(single.header("retry-after"), Some("3600"));
+        is_refusal(&single.body);
+    }
+}
+
+/// The form of an error, whole (RFC 7644 §3.12).
+fn is_refusal(body: &Value) {
+    let detail = body["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("'hr'") && detail.contains("1 object"), "{body}");
+    let whole = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "429", "detail": detail,
+    });
+    assert_eq!(*body, whole);
+}
+
+#[tokio::test]
 async fn the_window_slides() {
     for world in World::both(&[ON, ("PROVOST_INBOUND_GUARD__REMOVALS", "2"), ("PROVOST_INBOUND_GUARD__WINDOW", "100s")]) {
         let hr = world.client("hr").await;
@@ -184,6 +223,23 @@ async fn what_is_approved_passes_once_it_is_sent_again() {
         assert_eq!(other.get("/admin/v1/inbound/held").await.body["held"], json!([]));
         let metrics = world.admin.get("/metrics").await.text;
         assert!(metrics.contains("provost_inbound_approved_total 5\n"), "{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn who_approves_a_deactivation_approves_no_deletion() {
+    for world in World::both(&[ON, ("PROVOST_INBOUND_GUARD__REMOVALS", "1")]) {
+        let hr = world.client("hr").await;
+        let users = world.users(3).await;
+        let path = format!("/scim/v2/Users/{}", users[1]);
+        assert_eq!(delete(&hr, &users[0]).await.status, 204);
+        assert_eq!(hr.patch(&path, &off(false)).await.status, 429);
+        let approved = world.admin.post("/admin/v1/inbound/held/hr/approve", &json!({})).await;
+        assert!(approved.status < 300, "{}", approved.text);
+        assert_eq!(hr.delete(&path).await.status, 429, "nobody has seen that");
+        assert_eq!(hr.patch(&path, &off(false)).await.status, 429, "and what is held now is the deletion");
+        assert!(world.admin.post("/admin/v1/inbound/held/hr/approve", &json!({})).await.status < 300);
+        assert_eq!(hr.patch(&path, &off(false)).await.status, 200);
     }
 }
 

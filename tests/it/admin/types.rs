@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{ACME, extension};
 use crate::harness::gateway::{Client, Gateway, query};
 use crate::harness::postgres;
+use crate::scim::attributes;
 
 fn badge() -> Value {
     json!({ "name": "badge", "type": "string", "uniqueness": "server", "indexed": true })
@@ -155,6 +156,130 @@ async fn a_type_of_its_own_with_relationships() {
         assert_eq!(ours.delete("/admin/v1/types/device").await.status, 204);
         assert_eq!(ours.get("/scim/v2/Devices").await.status, 404);
         assert_eq!(ours.get(&reverse).await.status, 404);
+    }
+}
+
+/// Some of every kind of attribute.
+fn of_every_kind() -> Vec<Value> {
+    let parts = json!([
+        { "name": "value", "required": true }, { "name": "type", "canonicalValues": ["gate", "door"] },
+        { "name": "since", "type": "dateTime" }, { "name": "primary", "type": "boolean" }
+    ]);
+    vec![
+        badge(),
+        level(),
+        json!({ "name": "remote", "type": "boolean", "indexed": true }),
+        json!({ "name": "share", "type": "decimal" }),
+        json!({ "name": "hired", "type": "dateTime", "indexed": true }),
+        json!({ "name": "scan", "type": "binary" }),
+        json!({ "name": "page", "type": "reference", "referenceTypes": ["external"] }),
+        json!({ "name": "code", "caseExact": true, "indexed": true }),
+        json!({ "name": "tag", "multiValued": true }),
+        json!({ "name": "seat", "type": "complex", "subAttributes": [{ "name": "floor", "type": "integer" }, { "name": "room" }] }),
+        json!({ "name": "keys", "type": "complex", "multiValued": true, "subAttributes": parts }),
+    ]
+}
+
+async fn walked(gateway: Gateway) {
+    let client = gateway.tenant("walked").await;
+    let made = client.put("/admin/v1/types/user", &extension(&of_every_kind())).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+    let made = client.put("/admin/v1/types/device", &device()).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let mut types = attributes::types::described(&client).await;
+    types.retain(|kind| ["User", "Device"].contains(&kind.name.as_str()));
+    let user = types.iter_mut().find(|kind| kind.name == "User").unwrap();
+    // The shipped ones are walked elsewhere.
+    user.schemas[0].attributes.retain(|attribute| attribute.required);
+    user.schemas.retain(|schema| schema.id == ACME || schema.id.contains(":core:"));
+    assert_eq!(user.schemas[1].attributes.len(), of_every_kind().len());
+    assert_eq!(types.len(), 2);
+    let held = attributes::walk(&client, &types).await;
+    assert!(held >= FEWEST, "only {held} cells");
+}
+
+/// Fewer cells than these for an extension and a type: something was left out.
+const FEWEST: usize = 1_600;
+
+#[tokio::test]
+async fn attributes_made_at_run_time_keep_to_their_characteristics_on_sqlite() {
+    walked(Gateway::start()).await;
+}
+
+#[tokio::test]
+async fn attributes_made_at_run_time_keep_to_their_characteristics_on_postgres() {
+    walked(Gateway::on_postgres()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_way_of_writing_and_reading_knows_them() {
+    for gateway in Gateway::both() {
+        let client = gateway.tenant("t").await;
+        assert_eq!(client.put("/admin/v1/types/user", &extension(&[badge(), level()])).await.status, 200);
+        assert_eq!(client.put("/admin/v1/types/device", &device()).await.status, 201);
+        // Bulk: to one another by bulkId, whatever the order.
+        let mut operations: Vec<Value> = (0..5)
+            .map(|n| {
+                let body = json!({ "serial": format!("s{n}"), "owner": { "value": "bulkId:u" } });
+                json!({ "method": "POST", "path": "/Devices", "bulkId": format!("d{n}"), "data": body })
+            })
+            .collect();
+        let user = json!({ "userName": "u", ACME: { "badge": "B", "level": 3 } });
+        operations.extend([
+            json!({ "method": "POST", "path": "/Users", "bulkId": "u", "data": user }),
+            json!({ "method": "POST", "path": "/Users", "bulkId": "v", "data": { "userName": "v", ACME: { "badge": "b" } } }),
+            json!({ "method": "PATCH", "path": "/Devices/bulkId:d0", "data": {
+                "Operations": [{ "op": "replace", "path": "serial", "value": "s9" }]
+            } }),
+        ]);
+        let done = client.post("/scim/v2/Bulk", &json!({ "Operations": operations })).await;
+        let told = done.body["Operations"].as_array().unwrap();
+        let statuses: Vec<&Value> = told.iter().map(|o| &o["status"]).collect();
+        assert_eq!(statuses, ["201", "201", "201", "201", "201", "201", "409", "200"], "{}", done.text);
+        let owner = told[5]["location"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+        assert_eq!(total(&client, "Devices", &format!("owner.value eq \"{owner}\"")).await, 5);
+        // A walk by cursor, sorted by an attribute of its own.
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let pairs = [("sortBy", "serial"), ("sortOrder", "descending"), ("count", "2"), ("cursor", cursor.as_str())];
+            let page = client.get(&query("/scim/v2/Devices", &pairs)).await;
+            assert_eq!(page.status, 200, "{}", page.text);
+            let list = page.body["Resources"].as_array().unwrap();
+            seen.extend(list.iter().map(|d| d["serial"].as_str().unwrap().to_owned()));
+            let Some(next) = page.body.get("nextCursor") else { break };
+            cursor = next.as_str().unwrap().to_owned();
+            assert!(seen.len() < 5, "{}", page.text);
+        }
+        assert_eq!(seen, ["s9", "s4", "s3", "s2", "s1"]);
+        // From the root.
+        for (filter, hits) in [
+            ("meta.resourceType eq \"Device\"".to_owned(), 5),
+            ("serial sw \"s\"".to_owned(), 5),
+            (format!("{ACME}:level eq 3"), 1),
+        ] {
+            let found = client.post("/scim/v2/.search", &json!({ "filter": filter, "sortBy": "id" })).await;
+            assert_eq!((found.status, &found.body["totalResults"]), (200, &json!(hits)), "{filter}: {}", found.text);
+        }
+        // Tried, then done.
+        let device = client.get(&query("/scim/v2/Devices", &[("filter", "serial eq \"s1\"")])).await.body["Resources"][0].clone();
+        let path = format!("/scim/v2/Devices/{}", device["id"].as_str().unwrap());
+        let patch = json!({ "Operations": [
+            { "op": "add", "path": "ports", "value": [{ "value": 1, "type": "usb" }, { "value": 2, "type": "lan" }] },
+            { "op": "replace", "path": "ports[type eq \"lan\"].value", "value": 7 },
+            { "op": "remove", "path": "owner" },
+        ] });
+        let dry = client.send(Method::PATCH, &path, &[("Provost-Dry-Run", "1")], Some(patch.to_string())).await;
+        assert_eq!((dry.status, dry.header("provost-effects").is_some()), (200, true), "{}", dry.text);
+        assert_eq!(client.get(&path).await.body, device, "only tried");
+        let done = client.patch(&path, &patch).await;
+        assert_eq!((done.status, done.header("etag")), (200, dry.header("etag")), "{}", done.text);
+        for answer in [dry, done] {
+            let ports = json!([{ "value": 1, "type": "usb" }, { "value": 7, "type": "lan" }]);
+            assert_eq!((&answer.body["ports"], answer.body.get("owner")), (&ports, None), "{}", answer.text);
+        }
+        let patch = json!({ "Operations": [{ "op": "replace", "value": { ACME: { "level": 4 } } }] });
+        let patched = client.patch(&format!("/scim/v2/Users/{owner}"), &patch).await;
+        assert_eq!((patched.status, &patched.body[ACME]), (200, &json!({ "badge": "B", "level": 4 })), "{}", patched.text);
     }
 }
 

@@ -85,8 +85,13 @@ impl Gateway {
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
                 let server = Server::start(&config, inner).await.unwrap();
-                tell.send((server.public_url.clone(), server.handle.clone(), server.core.service.clone(), server.sync.clone()))
-                    .unwrap();
+                tell.send((
+                    format!("http://{}", server.address),
+                    server.handle.clone(),
+                    server.core.service.clone(),
+                    server.sync.clone(),
+                ))
+                .unwrap();
                 server.run().await.unwrap();
             });
         });

@@ -172,6 +172,30 @@ async fn a_walk_stands_still_while_others_write() {
 }
 
 #[tokio::test]
+async fn the_way_back_from_an_emptied_page_misses_nobody() {
+    for gateway in Gateway::both() {
+        let scim = gateway.admin();
+        for name in ["a", "b", "c"] {
+            assert_eq!(scim.post("/scim/v2/Users", &json!({ "userName": name })).await.status, 201);
+        }
+        for sort in [&[][..], &[("sortBy", "userName")], &[("sortBy", "userName"), ("sortOrder", "descending")]] {
+            let first = page(&scim, "/scim/v2/Users", sort, &[("cursor", ""), ("count", "2")]).await;
+            let next = first.body["nextCursor"].as_str().unwrap();
+            let second = page(&scim, "/scim/v2/Users", sort, &[("cursor", next)]).await;
+            let last = second.body["Resources"][0].clone();
+            let address = format!("/scim/v2/Users/{}", last["id"].as_str().unwrap());
+            assert_eq!(scim.delete(&address).await.status, 204);
+            let empty = page(&scim, "/scim/v2/Users", sort, &[("cursor", next)]).await;
+            assert_eq!((ids(&empty).len(), empty.body.get("nextCursor")), (0, None), "{sort:?}");
+            let back = empty.body["previousCursor"].as_str().unwrap();
+            let again = page(&scim, "/scim/v2/Users", sort, &[("cursor", back)]).await;
+            assert_eq!(ids(&again), ids(&first), "{sort:?}");
+            assert_eq!(scim.post("/scim/v2/Users", &json!({ "userName": last["userName"] })).await.status, 201);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_cursor_is_of_use_for_nothing_else() {
     for gateway in Gateway::both() {
         let admin = gateway.admin();

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::harness::gateway::{Client, Gateway};
 
 /// Rows that must have a case.
-const ROWS: [&str; 18] = [
+const ROWS: [&str; 20] = [
     "400 invalidFilter",
     "400 tooMany",
     "400 invalidSyntax",
@@ -19,6 +19,8 @@ const ROWS: [&str; 18] = [
     "400 mutability",
     "400 invalidVers",
     "400 sensitive",
+    "400 invalidCursor",
+    "400 invalidCount",
     "401",
     "403",
     "404",

@@ -35,6 +35,12 @@ const NAMES: &[&str] = &[
     "schemas",
     "password",
     "condition",
+    "sortBy",
+    "sortOrder",
+    "cursor",
+    "count",
+    "clientId",
+    "owner",
     "x509Certificates",
     "addresses",
     "country",
@@ -100,9 +106,12 @@ enum Request {
 
 fn request() -> BoxedStrategy<Request> {
     let op = select(&["add", "Replace", "remove", "move"][..]).prop_map(str::to_owned);
-    let name = select(&["filter", "attributes", "excludedAttributes", "startIndex", "count", "sortBy", "x"][..]);
+    let name =
+        select(&["filter", "attributes", "excludedAttributes", "startIndex", "count", "sortBy", "sortOrder", "cursor", "x"][..]);
     let methods = select(&["POST", "PUT", "patch", "DELETE", "GET"][..]);
-    let paths = select(&["/Users", "Groups", "/Users/bulkId:a", "/Groups/bulkId:b", "/Roles/x", "/Bulk", "", "/%FF"][..]);
+    let paths = select(
+        &["/Users", "Groups", "/Users/bulkId:a", "/Groups/bulkId:b", "/Roles/x", "/ServiceAccounts", "/Bulk", "", "/%FF"][..],
+    );
     prop_oneof![
         4 => (select(vec![Method::POST, Method::PUT, Method::PATCH]), value()).prop_map(|(m, v)| Request::Body(m, v)),
         4 => vec((op, proptest::option::of(phrase()), value()), 1..4).prop_map(Request::Patch),
@@ -163,11 +172,14 @@ fn bombard(gateway: &Gateway) {
             ("/scim/v2/Users", json!({ "userName": "a", "emails": [{ "value": "a", "type": "work" }] })),
             ("/scim/v2/Groups", json!({ "displayName": "g" })),
             ("/scim/v2/Roles", json!({ "name": "r" })),
+            ("/scim/v2/ServiceAccounts", json!({ "name": "s" })),
             ("/openidm/managed/user", json!({ "userName": "i" })),
         ] {
             let path = if endpoint.starts_with("/openidm") { format!("{endpoint}?_action=create") } else { endpoint.to_owned() };
             out.push((endpoint, scim.post(&path, &body).await.id().to_owned()));
         }
+        // The root has lists and nothing to write.
+        out.push(("/scim/v2", ".search".to_owned()));
         out
     });
     let mut runner = TestRunner::new(Config { cases: CASES, failure_persistence: None, ..Config::default() });

@@ -2,7 +2,7 @@
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::gateway::Gateway;
 
@@ -27,9 +27,32 @@ async fn members_that_are_not_shown_are_not_read() {
         }
         let find = format!("/scim/v2/Groups?{query}&filter=displayName%20eq%20%22g%22");
         assert_eq!(scim.get(&find).await.body["totalResults"], 1, "{query}");
+        let (name, value) = query.split_once('=').unwrap();
+        let names: Vec<&str> = value.split(',').collect();
+        for path in ["/scim/v2/Groups/.search", "/scim/v2/.search"] {
+            let found = scim.post(path, &json!({ name: names, "filter": "displayName eq \"g\"" })).await;
+            let list = &found.body["Resources"];
+            assert_eq!(
+                (found.status, &list[0]["displayName"], list[0].get("members")),
+                (200, &json!("g"), None),
+                "{}",
+                found.text
+            );
+        }
+        let patch = json!({ "Operations": [{ "op": "replace", "path": "externalId", "value": value.len().to_string() }] });
+        let patched = scim.patch(&format!("{group}?{query}"), &patch).await;
+        assert_eq!((patched.status, &patched.body["displayName"]), (200, &json!("g")), "{query}: {}", patched.text);
+        assert_eq!(patched.body.get("members"), None, "{query}");
     }
     let raw = scim.http.get(format!("{}{group}", gateway.url)).bearer_auth(&scim.token).send().await.unwrap();
-    assert!(raw.status().is_server_error(), "{}", raw.status());
+    assert_eq!((raw.status().as_u16(), &raw.headers()["content-type"]), (500, &"application/scim+json".parse().unwrap()));
+    let told: Value = raw.json().await.unwrap();
+    assert_eq!((&told["schemas"], &told["status"]), (&json!(["urn:ietf:params:scim:api:messages:2.0:Error"]), &json!("500")));
+    let detail = told["detail"].as_str().unwrap().to_lowercase();
+    assert!(!detail.is_empty() && told.as_object().unwrap().len() == 3, "{told}");
+    for inner in ["edge", "json", "eof", "line", "column", "sql", "provost.db", "properties", "membership"] {
+        assert!(!detail.contains(inner), "{inner}: {told}");
+    }
     file.batch_execute("UPDATE edges SET properties = NULL").unwrap();
     assert_eq!(scim.get(&group).await.body["members"][0]["value"], user.id());
 }

@@ -282,22 +282,61 @@ async fn page_through(gateway: &Gateway) {
 }
 
 #[tokio::test]
+async fn at_the_root_what_a_type_lacks_has_no_value() {
+    let gateway = Gateway::start();
+    let scim = gateway.admin();
+    let user = scim.post("/scim/v2/Users", &json!({ "userName": "ann", "title": "x" })).await;
+    let group = scim.post("/scim/v2/Groups", &json!({ "displayName": "staff" })).await;
+    let role = scim.post("/scim/v2/Roles", &json!({ "name": "reader", "serviceAccountRole": true })).await;
+    for (filter, found) in [
+        ("userName eq \"ann\" or serviceAccountRole eq true", vec![&user, &role]),
+        ("not (title eq \"x\")", vec![&group, &role]),
+        ("title ne \"x\"", vec![&group, &role]),
+        ("members pr or userName pr", vec![&user]),
+        ("emails[type eq \"work\"] or displayName eq \"staff\"", vec![&group]),
+    ] {
+        let answer = scim.get(&query("/scim/v2/", &[("filter", filter)])).await;
+        assert_eq!(answer.status, 200, "{filter}: {}", answer.text);
+        let ids: Vec<&str> = answer.body["Resources"].as_array().unwrap().iter().map(|r| r["id"].as_str().unwrap()).collect();
+        assert_eq!(ids, found.iter().map(|r| r.id()).collect::<Vec<_>>(), "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn the_root_hides_no_mistake() {
+    let gateway = Gateway::start();
+    let scim = gateway.admin();
+    for (filter, kind) in [("password eq \"x\"", "sensitive"), ("active gt true", "invalidFilter"), ("nope pr", "invalidFilter")]
+    {
+        let answer = scim.get(&query("/scim/v2/", &[("filter", filter)])).await;
+        assert_eq!((answer.status, &answer.body["scimType"]), (400, &json!(kind)), "{filter}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
 async fn the_root_lists_every_type() {
     let world = World::new(Gateway::start()).await;
+    let account = world.scim.post("/scim/v2/ServiceAccounts", &json!({ "name": "job" })).await;
+    assert_eq!(account.status, 201, "{}", account.text);
     let all = world.scim.get("/scim/v2/").await.body;
-    assert_eq!((&all["totalResults"], &all["itemsPerPage"]), (&json!(7), &json!(7)), "{all}");
+    assert_eq!((&all["totalResults"], &all["itemsPerPage"]), (&json!(8), &json!(8)), "{all}");
+    let listed = all["Resources"].as_array().unwrap().iter().find(|r| r["id"] == account.id());
+    assert_eq!(listed, Some(&account.body), "{all}");
     let mut ids = BTreeSet::new();
     for start in [1, 3, 5, 7] {
         let page = world.scim.post("/scim/v2/.search", &json!({ "startIndex": start, "count": 2 })).await.body;
-        assert_eq!(page["totalResults"], 7);
+        assert_eq!(page["totalResults"], 8);
         ids.extend(page["Resources"].as_array().unwrap().iter().map(|r| r["id"].to_string()));
     }
-    assert_eq!(ids.len(), 7);
+    assert_eq!(ids.len(), 8);
     let some =
         world.scim.post("/scim/v2/.search", &json!({ "filter": "displayName pr", "attributes": ["displayName"] })).await.body;
     assert_eq!(some["totalResults"], 4, "{some}");
-    let kinds = world.scim.post("/scim/v2/.search", &json!({ "filter": "meta.resourceType eq \"Group\"" })).await.body;
-    assert_eq!(kinds["totalResults"], 2, "{kinds}");
+    for (kind, count) in [("User", 3), ("Group", 2), ("Role", 2), ("ServiceAccount", 1)] {
+        let filter = format!("meta.resourceType eq \"{kind}\"");
+        let kinds = world.scim.post("/scim/v2/.search", &json!({ "filter": filter })).await.body;
+        assert_eq!(kinds["totalResults"], count, "{kinds}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The SCIM dialect, over HTTP against a real gateway.
 
-mod attributes;
+pub mod attributes;
 mod bad_input;
 mod bulk;
 mod bulk_property;
@@ -14,6 +14,7 @@ mod limits;
 mod lists;
 mod patches;
 mod profiles;
+mod public_url;
 mod resources;
 mod sorting;
 mod suites;

@@ -58,6 +58,11 @@ async fn a_token_may_say_otherwise_for_single_keys() {
         assert_eq!(listed["profileOverrides"], json!({ "reviveOnPost": false, "unresolvedMembers": "refuse" }));
         assert_eq!((&listed["profileKeys"]["reviveOnPost"], &listed["profileKeys"]["coerce"]), (&json!(false), &json!(true)));
         assert_eq!(listed["recognised"], Value::Null);
+        let all = gateway.admin().get("/admin/v1/tokens").await.body;
+        let entry = all["tokens"].as_array().unwrap().iter().find(|token| token["id"] == *id).unwrap();
+        for part in ["profile", "profileOverrides", "profileKeys", "recognised"] {
+            assert_eq!(entry[part], listed[part], "{part} in the list: {entry}");
+        }
         let user = json!({ "userName": "a", "externalId": "e" });
         let made = okta.post("/scim/v2/Users", &user).await;
         let off = json!({ "Operations": [{ "op": "replace", "value": { "active": false } }] });
@@ -66,7 +71,8 @@ async fn a_token_may_say_otherwise_for_single_keys() {
         let group = json!({ "displayName": "g", "members": [{ "value": "nobody" }] });
         assert_eq!(okta.post("/scim/v2/Groups", &group).await.body["scimType"], "invalidValue");
         let (plain, _) = token(&gateway, "okta", json!({})).await;
-        assert_eq!(plain.post("/scim/v2/Users", &user).await.id(), made.id(), "revived");
+        let revived = plain.post("/scim/v2/Users", &user).await;
+        assert_eq!((revived.id(), &revived.body["active"]), (made.id(), &json!(true)), "revived");
         assert_eq!(plain.post("/scim/v2/Groups", &group).await.status, 201);
     }
 }
@@ -154,8 +160,19 @@ async fn auto_recognises_a_client_and_keeps_it() {
         client.patch(&format!("/scim/v2/Users/{}", user.id()), &off).await;
         // Told by what was seen before: this request says nothing.
         let again = client.post("/scim/v2/Users", &json!({ "userName": "a", "externalId": "e" })).await;
-        assert_eq!(again.id(), user.id(), "{}", again.text);
+        assert_eq!((again.id(), &again.body["active"]), (user.id(), &json!(true)), "{}", again.text);
     }
+}
+
+#[tokio::test]
+async fn a_try_teaches_auto_nothing() {
+    let gateway = Gateway::start();
+    let (client, id) = token(&gateway, "auto", json!({})).await;
+    let group = client.post("/scim/v2/Groups", &json!({ "displayName": "g" })).await;
+    let rename = json!({ "Operations": [{ "op": "Replace", "path": "displayName", "value": "h" }] });
+    let path = format!("/scim/v2/Groups/{}?dryRun=true", group.id());
+    assert_eq!(client.patch(&path, &rename).await.status, 204, "met as what it shows");
+    assert_eq!(shown(&gateway, &id).await["recognised"], Value::Null);
 }
 
 #[tokio::test]

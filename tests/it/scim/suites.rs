@@ -16,6 +16,14 @@ const FEWEST: [(Option<&str>, usize); 5] =
 #[test]
 fn scim2_tester_is_green() {
     let gateway = Process::serve();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let announced = runtime.block_on(gateway.admin().get("/scim/v2/ServiceProviderConfig")).body;
+    // What is not announced is not tried.
+    for feature in
+        ["/bulk/supported", "/sort/supported", "/etag/supported", "/patch/supported", "/filter/supported", "/pagination/cursor"]
+    {
+        assert_eq!(announced.pointer(feature), Some(&Value::Bool(true)), "{feature}");
+    }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/scim2_tester.py");
     let (well, lines) = python::run(script.to_str().unwrap(), &[&format!("{}/scim/v2", gateway.url), ADMIN]);
     assert!(well, "{lines}");

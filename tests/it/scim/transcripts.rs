@@ -97,11 +97,14 @@ impl Run {
         let at = format!("{} / {}", self.profile, step.what);
         let (method, path) = step.send.split_once(' ').unwrap();
         let path = self.fill(path);
-        let answer = self.send(method, &path, step.with.as_ref().map(|b| self.fill_in(b))).await;
         let status = match &step.status {
             Status::Always(status) => *status,
             Status::By(each) => each[&self.profile],
         };
+        // What is refused leaves everything as it was.
+        let refused = method == "POST" && status >= 400;
+        let before = if refused { Some(self.send("GET", &path, None).await) } else { None };
+        let answer = self.send(method, &path, step.with.as_ref().map(|b| self.fill_in(b))).await;
         assert_eq!(answer.status, status, "{at}: {}", answer.text);
         match status {
             204 => assert_eq!(answer.text, "", "{at}"),
@@ -114,6 +117,10 @@ impl Run {
             && status != 204
         {
             check(&at, &self.fill_in(expected), &answer.body);
+        }
+        if let Some(before) = before {
+            let after = self.send("GET", &path, None).await;
+            assert_eq!((before.status, &before.body), (200, &after.body), "{at}: refused and yet written");
         }
         self.read_again(&at, method, &path, &answer, step).await;
     }

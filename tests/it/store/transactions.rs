@@ -304,6 +304,22 @@ fn a_job_that_fails_after_it_wrote_takes_nobody_along() {
 }
 
 #[test]
+fn a_step_that_panics_leaves_no_savepoint_to_the_others() {
+    let (_folder, store) = patient(Options::default());
+    let (release, holder) = hold(&store);
+    let panics = queue(&store, |tx| tx.attempt(|_| -> Result<()> { panic!("on purpose") })?);
+    let after = queue(&store, |tx| settings::set(tx, "after", "x"));
+    drop(release);
+    holder.join().unwrap().unwrap();
+    assert!(matches!(panics.join().unwrap(), Err(StoreError::Panicked(_))));
+    after.join().unwrap().unwrap();
+    write(&store, |c| settings::set(c, "next", "x"));
+    for name in ["holder", "after", "next"] {
+        assert_eq!(get(&store, name).as_deref(), Some("x"), "{name} was acknowledged");
+    }
+}
+
+#[test]
 fn a_transaction_that_ended_unasked_acknowledges_nobody() {
     let (_folder, store) = patient(Options::default());
     let (release, holder) = hold(&store);

@@ -9,6 +9,7 @@ mod groups;
 mod life;
 mod preview;
 mod scope;
+mod tried;
 
 use std::path::PathBuf;
 

@@ -3,7 +3,7 @@
 //! What is tried follows from what the server says of itself, so that a type of a tenant's own is walked as well.
 
 mod reads;
-mod types;
+pub mod types;
 mod values;
 mod writes;
 
@@ -28,6 +28,8 @@ struct Special {
 const SPECIAL: &[Special] = &[
     Special { name: "members", to: Some("User"), kept: false },
     Special { name: "manager", to: Some("User"), kept: false },
+    // Of a type of a tenant's own.
+    Special { name: "owner", to: Some("User"), kept: false },
     Special { name: "roles", to: Some("Role"), kept: true },
     Special { name: "active", to: None, kept: true },
 ];

@@ -281,7 +281,12 @@ impl Walk<'_> {
         } else {
             let mut left = expected.clone();
             let slot = if attribute.multi_valued { &mut left[0] } else { &mut left };
-            slot.as_object_mut().unwrap().remove(&sub.name);
+            let parts = slot.as_object_mut().unwrap();
+            parts.remove(&sub.name);
+            // Without a value there is nothing to be of some type.
+            if attribute.multi_valued && parts.keys().all(|name| name == "type" || name == "primary") {
+                left.as_array_mut().unwrap().remove(0);
+            }
             self.shows(place, "PATCH remove of the part", &removed, Some(&left)).await;
             let gone = place.values(&removed.body).len();
             let before = place.values(&made.body).len();
