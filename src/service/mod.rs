@@ -16,6 +16,7 @@ pub mod jobs;
 pub mod list;
 pub mod load;
 pub mod objects;
+mod references;
 mod reindex;
 pub mod relationships;
 pub mod revive;
@@ -25,6 +26,7 @@ pub mod tenants;
 pub mod totals;
 mod type_data;
 pub mod types;
+mod walk;
 pub mod write;
 
 use std::collections::HashMap;

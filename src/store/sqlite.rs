@@ -185,8 +185,8 @@ impl Writer {
 
 /// The transaction that a batch shares.
 ///
-/// A savepoint copies every page that its job touches, a third of the cost of a small write. So jobs run without one, and
-/// only when a job fails after it wrote something is the whole batch run again, each job in a savepoint of its own.
+/// A savepoint copies every page that its job touches, which small writes feel. So jobs run without one, and only when a job
+/// fails after it wrote something is the whole batch run again, each job in a savepoint of its own.
 struct Shared<'a> {
     conn: &'a mut Conn,
     // Rows written since the connection was opened, by jobs that are to be kept.

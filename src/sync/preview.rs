@@ -45,7 +45,7 @@ impl Forecast for Preview {
         let mut out = Vec::new();
         for row in targets::list(conn, ctx.actor.tenant)? {
             // One that cannot be worked with would not be called either; the engine reports it.
-            let Ok(session) = engine.fresh_session(ctx.actor.tenant, &row, ctx.actor.types.clone()) else { continue };
+            let Ok(session) = engine.session_to_foresee(ctx.actor.tenant, &row, ctx.actor.types.clone()) else { continue };
             let effect = foresee(ctx, conn, &session, row, rows)?;
             if effect.calls.count() > 0 || effect.incomplete {
                 out.push(effect);

@@ -113,17 +113,29 @@ impl Engine {
     /// The session of a target, made anew when the target was changed.
     pub(super) async fn session(&self, tenant: TenantId, row: &TargetRow) -> Result<Arc<Session>> {
         let types = self.0.service.registry(tenant).await?;
-        let current = |known: &&Arc<Session>| known.rev == row.rev && known.types.version() == types.version();
-        if let Some(known) = locked(&self.0.sessions).get(&row.id).filter(current) {
-            return Ok(known.clone());
+        if let Some(kept) = self.kept_session(row, &types) {
+            return Ok(kept);
         }
         let session = self.fresh_session(tenant, row, types)?;
         locked(&self.0.sessions).insert(row.id, session.clone());
         Ok(session)
     }
 
-    /// A session that nobody else uses: the row of a dry run is undone, and another may get its revision.
-    pub(super) fn fresh_session(&self, tenant: TenantId, row: &TargetRow, types: Arc<Registry>) -> Result<Arc<Session>> {
+    /// A session for a look ahead. One that is made for it is not kept: the row of a dry run is undone, and another may get its
+    /// revision.
+    pub(super) fn session_to_foresee(&self, tenant: TenantId, row: &TargetRow, types: Arc<Registry>) -> Result<Arc<Session>> {
+        match self.kept_session(row, &types) {
+            Some(kept) => Ok(kept),
+            None => self.fresh_session(tenant, row, types),
+        }
+    }
+
+    fn kept_session(&self, row: &TargetRow, types: &Registry) -> Option<Arc<Session>> {
+        let current = |kept: &&Arc<Session>| kept.rev == row.rev && kept.types.version() == types.version();
+        locked(&self.0.sessions).get(&row.id).filter(current).cloned()
+    }
+
+    fn fresh_session(&self, tenant: TenantId, row: &TargetRow, types: Arc<Registry>) -> Result<Arc<Session>> {
         let damaged =
             |what: &str, why: &dyn std::fmt::Display| ServiceError::Damaged(format!("target {}: {what}: {why}", row.id));
         let mappings: Map<String, Value> = serde_json::from_str(&row.mappings).map_err(|e| damaged("mappings", &e))?;
