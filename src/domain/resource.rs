@@ -230,8 +230,8 @@ impl Related {
         Value::Object(out)
     }
 
-    // Shows what the attribute's definition has a place for.
-    fn to_scim(&self, base: &str, attribute: &super::schema::Attribute) -> Value {
+    /// Its element of the SCIM attribute that shows the relationship: what the definition has a place for.
+    pub fn to_scim(&self, base: &str, attribute: &super::schema::Attribute) -> Value {
         let mut out = Map::new();
         for sub in &attribute.sub_attributes {
             let value = match sub.name.as_str() {

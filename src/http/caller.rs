@@ -27,8 +27,6 @@ pub trait Demand: 'static {
     type Wire: Wire;
     /// The action.
     const ACTION: Action;
-    /// Whether every write that demands this can be tried in a dry run; where not, it is refused.
-    const REHEARSES: bool;
 }
 
 /// A caller who may do what `D` demands.
@@ -80,7 +78,7 @@ impl<D: Demand> FromRequest for Caller<D> {
             let types = state.service.registry(principal.tenant).await?;
             let agent = req.headers().get(USER_AGENT).and_then(|h| h.to_str().ok());
             let head = if principal.detects() { Profile::of_head(agent, req.query_string()) } else { None };
-            let rehearsal = dry_run::wish(&req, D::REHEARSES)?;
+            let rehearsal = dry_run::wish(&req)?;
             let actor = Actor {
                 tenant: principal.tenant,
                 types,
@@ -99,31 +97,28 @@ impl<D: Demand> FromRequest for Caller<D> {
 }
 
 macro_rules! demands {
-    ($($(#[$doc:meta])* $name:ident: $wire:ident, $action:ident, $rehearses:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident: $wire:ident, $action:ident;)*) => {$(
         $(#[$doc])*
         pub struct $name;
 
         impl Demand for $name {
             type Wire = failure::$wire;
             const ACTION: Action = Action::$action;
-            const REHEARSES: bool = $rehearses;
         }
     )*};
 }
 
 demands! {
     /// To view over SCIM.
-    ScimRead: Scim, Read, true;
+    ScimRead: Scim, Read;
     /// To create, change and delete over SCIM; roles and grants ask for more.
-    ScimWrite: Scim, Write, true;
+    ScimWrite: Scim, Write;
     /// To view over IDM.
-    IdmRead: Idm, Read, true;
+    IdmRead: Idm, Read;
     /// To create, change and delete over IDM; roles and grants ask for more.
-    IdmWrite: Idm, Write, true;
+    IdmWrite: Idm, Write;
     /// To configure a tenant.
-    AdminAll: Admin, Admin, false;
-    /// To configure a tenant by a write that can be tried in a dry run.
-    AdminTry: Admin, Admin, true;
+    AdminAll: Admin, Admin;
     /// To create and remove tenants.
-    Operate: Admin, Operator, false;
+    Operate: Admin, Operator;
 }

@@ -27,8 +27,8 @@ const MEDIA_TYPE: &str = "application/vnd.provost.effects+json";
 /// are what they are.
 ///
 /// # Errors
-/// [`Kind::InvalidValue`] for any value but true, 1, false and 0; [`Kind::NotImplemented`] where `offered` is false.
-pub fn wish(req: &HttpRequest, offered: bool) -> Result<Option<Rehearsal>, Fault> {
+/// [`Kind::InvalidValue`] for any value but true, 1, false and 0.
+pub fn wish(req: &HttpRequest) -> Result<Option<Rehearsal>, Fault> {
     if req.method().is_safe() {
         return Ok(None);
     }
@@ -45,9 +45,6 @@ pub fn wish(req: &HttpRequest, offered: bool) -> Result<Option<Rehearsal>, Fault
     }
     if !asked {
         return Ok(None);
-    }
-    if !offered {
-        return Err(Fault::new(Kind::NotImplemented, "a dry run is not offered here"));
     }
     let rehearsal = Rehearsal::default();
     req.extensions_mut().insert(rehearsal.clone());

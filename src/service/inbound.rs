@@ -204,7 +204,9 @@ impl Service {
             Ok(approved)
         });
         let approved = approved.await?;
-        metrics.inbound_approved.add(u64::try_from(approved).unwrap_or(u64::MAX));
+        if actor.rehearsal.is_none() {
+            metrics.inbound_approved.add(u64::try_from(approved).unwrap_or(u64::MAX));
+        }
         Ok((approved, until))
     }
 

@@ -10,7 +10,7 @@ use super::{Context, Result, ServiceError};
 use crate::domain::key::{Key, ObjectRef};
 use crate::domain::resource::{Edge, Related, Resource};
 use crate::domain::schema::relationship::GRANT;
-use crate::domain::schema::{Backing, ObjectType, Relationship, Side};
+use crate::domain::schema::{AttrPath, Backing, Home, ObjectType, Relationship, Side};
 use crate::domain::written::Written;
 use crate::store::edges::EdgeRow;
 use crate::store::objects::ObjectRow;
@@ -61,6 +61,24 @@ impl Needs {
         self
     }
 
+    /// Leaves out what a list of the base schema of `kind` shows of a relationship when there are more than `limit` edges. For
+    /// single objects.
+    pub(super) fn crowds_at_most(mut self, kind: &ObjectType, limit: usize) -> Self {
+        for (_, relationship) in crowds(kind) {
+            self = self.at_most(&relationship.name, limit);
+        }
+        self
+    }
+
+    /// What was left out of an object because there is too much of it.
+    pub(super) fn left_out<'k>(
+        &self,
+        kind: &'k ObjectType,
+        head: &Resource,
+    ) -> impl Iterator<Item = (AttrPath, &'k Relationship)> {
+        crowds(kind).filter(|(_, r)| self.properties.contains_key(&r.name) && !head.related.contains_key(&r.name))
+    }
+
     /// Adds the roles in effect.
     #[must_use]
     pub fn and_effective_roles(mut self) -> Self {
@@ -77,6 +95,17 @@ impl Needs {
     }
 }
 
+// The lists of the base schema that show edges one by one; a user's groups are shown with those above them.
+fn crowds(kind: &ObjectType) -> impl Iterator<Item = (AttrPath, &Relationship)> {
+    let home = Home::Schema(0);
+    let lists = kind.attributes_of(home).iter().enumerate().filter(|(_, a)| a.multi_valued);
+    lists.filter_map(move |(attribute, definition)| {
+        let relationship = kind.relationship(definition.relationship.as_deref()?)?;
+        let plain = relationship.name != GROUPS && !(relationship.backing == Backing::Grant && relationship.side == Side::From);
+        plain.then_some((AttrPath { home, attribute, sub: None }, relationship))
+    })
+}
+
 /// What stands for an object in a reference to it.
 #[derive(Debug, Clone)]
 pub(crate) struct Label {
@@ -86,10 +115,8 @@ pub(crate) struct Label {
 }
 
 impl Label {
-    // Without an edge it is reached through others only.
-    fn related(&self, key: Key, edge: Option<Edge>) -> Related {
-        let indirect = edge.is_none();
-        Related { edge, kind: self.kind.clone(), key, wire_id: self.wire_id.clone(), label: self.name.clone(), indirect }
+    pub(super) fn related(&self, key: Key, edge: Option<Edge>) -> Related {
+        Related { edge, kind: self.kind.clone(), key, wire_id: self.wire_id.clone(), label: self.name.clone(), indirect: false }
     }
 }
 
@@ -154,16 +181,17 @@ impl Context {
         };
         for (name, most) in &needs.properties {
             let Some(relationship) = kind.relationship(name) else { continue };
-            if let [one] = keys[..]
-                && *most < usize::MAX
-                && self.exceeds(conn, relationship, one, *most)?
-            {
-                continue;
-            }
-            let mut related = if name == GROUPS {
-                self.groups(conn, relationship, &memberships)?
-            } else {
-                self.related(conn, relationship, &keys)?
+            let mut related = match keys[..] {
+                _ if name == GROUPS => self.groups(conn, relationship, &memberships)?,
+                [one] if *most < usize::MAX => {
+                    let (tenant, side) = (self.actor.tenant, relationship.side);
+                    let rows = edges::of(conn, tenant, &relationship.relation, side, one, None, limit(most.saturating_add(1)))?;
+                    if rows.len() > *most {
+                        continue;
+                    }
+                    self.ends(conn, side, &rows)?
+                }
+                _ => self.related(conn, relationship, &keys)?,
             };
             for resource in out.iter_mut().map(|w| &mut w.head) {
                 resource.related.insert(name.clone(), related.remove(&resource.key).unwrap_or_default());
@@ -198,12 +226,6 @@ impl Context {
             unresolved_roles: Vec::new(),
         };
         Written { head, doc: row.doc }
-    }
-
-    fn exceeds(&self, conn: &mut Conn, relationship: &Relationship, key: Key, most: usize) -> Result<bool> {
-        let reach = limit(most + 1);
-        let rows = edges::of(conn, self.actor.tenant, &relationship.relation, relationship.side, key, None, reach)?;
-        Ok(rows.len() > most)
     }
 
     /// What stands at the other end of a relationship, for each of `keys`.
@@ -245,7 +267,9 @@ impl Context {
             let direct: BTreeSet<Key> = list.iter().map(|r| r.key).collect();
             let reached = direct.iter().filter_map(|group| memberships.above.get(group)).flatten().copied();
             let indirect: BTreeSet<Key> = reached.filter(|key| !direct.contains(key)).collect();
-            list.extend(indirect.into_iter().filter_map(|key| Some(labels.get(&key)?.related(key, None))));
+            let reached =
+                indirect.into_iter().filter_map(|key| Some(Related { indirect: true, ..labels.get(&key)?.related(key, None) }));
+            list.extend(reached);
         }
         Ok(out)
     }

@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod edges;
 pub mod effective;
 pub mod effects;
+pub mod ends;
 pub mod error;
 pub mod grants;
 pub mod inbound;

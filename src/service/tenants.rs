@@ -7,7 +7,7 @@ use crate::domain::normal;
 use crate::domain::time::Timestamp;
 use crate::runtime::random;
 use crate::store::tokens::{self, TokenRow};
-use crate::store::{Conn, StoreError, index, object_types, settings, tenants};
+use crate::store::{Conn, StoreError, Tx, index, object_types, settings, tenants};
 
 /// The tenant that every database has.
 pub const DEFAULT: &str = "default";
@@ -30,27 +30,26 @@ pub struct Tenant {
 }
 
 impl Service {
-    /// Makes a tenant, 1 to 64 of a-z, 0-9 and dash, with its first token.
+    /// Makes a tenant, 1 to 64 of a-z, 0-9 and dash, with its first token. In a dry run (`dry`) it is checked and not made.
     ///
     /// # Errors
     /// [`Kind::InvalidValue`] for the name, [`Kind::Uniqueness`] when it is taken.
-    pub async fn create_tenant(&self, name: &str, first: TokenRow) -> Result<Tenant> {
+    pub async fn create_tenant(&self, name: &str, first: TokenRow, dry: bool) -> Result<Tenant> {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
             return Err(Fault::new(Kind::InvalidValue, "'name' has 1 to 64 of a-z, 0-9 and dash").into());
         }
         let (service, name, created) = (self.clone(), name.to_owned(), self.clock().now());
-        self.store()
-            .write(NOBODY, move |tx| {
-                if tenants::by_name(tx, &name)?.is_some() {
-                    return Err(Fault::new(Kind::Uniqueness, format!("a tenant '{name}' exists")).into());
-                }
-                let id = tenants::insert(tx, &name, created)?;
-                service.number_paths(tx, id)?;
-                tokens::insert(tx, id, &first)?;
-                Ok(Tenant { id, name: name.clone(), created })
-            })
-            .await
+        let make = move |tx: &mut Tx<'_>| {
+            if tenants::by_name(tx, &name)?.is_some() {
+                return Err(Fault::new(Kind::Uniqueness, format!("a tenant '{name}' exists")).into());
+            }
+            let id = tenants::insert(tx, &name, created)?;
+            service.number_paths(tx, id)?;
+            tokens::insert(tx, id, &first)?;
+            Ok(Tenant { id, name: name.clone(), created })
+        };
+        if dry { self.store().rehearse(NOBODY, make).await } else { self.store().write(NOBODY, make).await }
     }
 
     /// All tenants.

@@ -110,13 +110,13 @@ impl Engine {
     /// [`Kind::NotFound`].
     pub async fn retry_link(&self, actor: &Actor, target: Key, kind: &str, id: &str) -> Result<()> {
         let (tenant, now, kind, id) = (actor.tenant, self.now(), kind.to_owned(), id.to_owned());
-        let done = self.store().write(tenant, move |tx| {
+        let done = self.0.service.write(actor, move |_, tx| {
             find(tx, tenant, target)?;
             let key = object_key(tx, tenant, target, &kind, &id)?;
             want(tx, tenant, target, &[(key, kind.clone())], now)
         });
         done.await?;
-        self.listen();
+        self.listen_to(actor);
         Ok(())
     }
 
@@ -130,8 +130,8 @@ impl Engine {
             let keys: Vec<(Key, String)> = page.iter().map(|link| (link.key, link.kind.clone())).collect();
             want(tx, tenant, target, &keys, now)
         };
-        let count = self.each(tenant, target, which, None, due).await?;
-        self.listen();
+        let count = self.each(actor, target, which, None, due).await?;
+        self.listen_to(actor);
         Ok(count)
     }
 
@@ -142,7 +142,7 @@ impl Engine {
     /// [`Kind::NotFound`].
     pub async fn unlink(&self, actor: &Actor, target: Key, kind: &str, id: &str) -> Result<()> {
         let (tenant, now, kind, id) = (actor.tenant, self.now(), kind.to_owned(), id.to_owned());
-        let done = self.store().write(tenant, move |tx| {
+        let done = self.0.service.write(actor, move |_, tx| {
             find(tx, tenant, target)?;
             let key = object_key(tx, tenant, target, &kind, &id)?;
             if !links::delete(tx, tenant, target, key)? {
@@ -153,7 +153,7 @@ impl Engine {
             Ok::<_, ServiceError>(())
         });
         done.await?;
-        self.listen();
+        self.listen_to(actor);
         Ok(())
     }
 
@@ -166,7 +166,7 @@ impl Engine {
             return Err(Fault::new(Kind::InvalidValue, "remoteId is the id of an account at the target").into());
         }
         let (tenant, now, kind, id, remote_id) = (actor.tenant, self.now(), kind.to_owned(), id.to_owned(), remote_id.to_owned());
-        let done = self.store().write(tenant, move |tx| {
+        let done = self.0.service.write(actor, move |_, tx| {
             find(tx, tenant, target)?;
             let key = object_key(tx, tenant, target, &kind, &id)?;
             if !matches!(claim(tx, tenant, target, key, &kind, &remote_id)?, Claim::Free | Claim::Left) {
@@ -191,7 +191,7 @@ impl Engine {
             Ok::<_, ServiceError>(())
         });
         done.await?;
-        self.listen();
+        self.listen_to(actor);
         Ok(())
     }
 
@@ -222,8 +222,8 @@ impl Engine {
             }
             Ok(())
         };
-        let count = self.decide_batch(tenant, target, batch, pass).await?;
-        self.listen();
+        let count = self.decide_batch(actor, target, batch, pass).await?;
+        self.listen_to(actor);
         Ok(count)
     }
 
@@ -240,18 +240,18 @@ impl Engine {
             }
             Ok(())
         };
-        self.decide_batch(tenant, target, batch, stay).await
+        self.decide_batch(actor, target, batch, stay).await
     }
 
     async fn decide_batch(
         &self,
-        tenant: TenantId,
+        actor: &Actor,
         target: Key,
         batch: &str,
         change: impl Fn(&mut Conn, &[Link]) -> Result<()> + Clone + Send + Sync + 'static,
     ) -> Result<usize> {
         let which = Selection { status: Some("held".to_owned()), ..Selection::default() };
-        match self.each(tenant, target, which, Some(batch.to_owned()), change).await? {
+        match self.each(actor, target, which, Some(batch.to_owned()), change).await? {
             0 => Err(Fault::new(Kind::NotFound, "no such batch").into()),
             count => Ok(count),
         }
@@ -260,16 +260,17 @@ impl Engine {
     // Page by page, so that others pass between.
     async fn each(
         &self,
-        tenant: TenantId,
+        actor: &Actor,
         target: Key,
         which: Selection,
         batch: Option<String>,
         change: impl Fn(&mut Conn, &[Link]) -> Result<()> + Clone + Send + Sync + 'static,
     ) -> Result<usize> {
+        let tenant = actor.tenant;
         let (mut after, mut count) = (None, 0);
         loop {
             let (which, batch, change) = (which.clone(), batch.clone(), change.clone());
-            let page = self.store().write(tenant, move |tx| {
+            let page = self.0.service.write(actor, move |_, tx| {
                 find(tx, tenant, target)?;
                 let filter = LinkFilter { intent: batch.as_deref(), ..which.filter() };
                 let page = links::list(tx, tenant, target, filter, after, PAGE)?;

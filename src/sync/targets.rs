@@ -201,7 +201,7 @@ impl Engine {
     /// [`Kind::NotFound`].
     pub async fn pause_target(&self, actor: &Actor, id: Key) -> Result<Target> {
         let reason = format!("by {}", actor.name);
-        self.steer(actor.tenant, id, move |row| {
+        self.steer(actor, id, move |row| {
             row.state = "paused".to_owned();
             row.state_reason = Some(reason.clone());
         })
@@ -213,7 +213,7 @@ impl Engine {
     /// # Errors
     /// [`Kind::NotFound`].
     pub async fn resume_target(&self, actor: &Actor, id: Key) -> Result<Target> {
-        self.steer(actor.tenant, id, activate).await
+        self.steer(actor, id, activate).await
     }
 
     /// Compares every object with what the target holds of it, and mends what differs.
@@ -222,7 +222,7 @@ impl Engine {
     /// [`Kind::NotFound`].
     pub async fn resync_target(&self, actor: &Actor, id: Key) -> Result<Target> {
         let tenant = actor.tenant;
-        let done = self.store().write(tenant, move |tx| {
+        let done = self.0.service.write(actor, move |_, tx| {
             let row = find(tx, tenant, id)?;
             let backlog = Task::with(row.backlog.as_deref(), Task::distrustful())?;
             targets::set_backlog(tx, tenant, id, Some(&backlog))?;
@@ -230,11 +230,11 @@ impl Engine {
             show(tx, tenant, row)
         });
         let done = done.await?;
-        self.listen();
+        self.listen_to(actor);
         Ok(done)
     }
 
-    /// Asks a target what it can do. An answer ends a quarantine.
+    /// Asks a target what it can do, also in a dry run. An answer ends a quarantine.
     ///
     /// # Errors
     /// [`Kind::NotFound`]; what the target answers is inside.
@@ -244,21 +244,21 @@ impl Engine {
         let session = self.session(tenant, &row).await?;
         let probed = session.probe().await;
         if probed.is_ok() && row.state != "paused" && (row.state != "active" || row.not_before.is_some()) {
-            self.steer(tenant, id, activate).await?;
+            self.steer(actor, id, activate).await?;
         }
         Ok(probed)
     }
 
     // What was only tried is no news.
-    fn listen_to(&self, actor: &Actor) {
+    pub(super) fn listen_to(&self, actor: &Actor) {
         if actor.rehearsal.is_none() {
             self.listen();
         }
     }
 
-    async fn steer(&self, tenant: TenantId, id: Key, change: impl Fn(&mut TargetRow) + Send + Sync + 'static) -> Result<Target> {
-        let now = self.now();
-        let done = self.store().write(tenant, move |tx| {
+    async fn steer(&self, actor: &Actor, id: Key, change: impl Fn(&mut TargetRow) + Send + Sync + 'static) -> Result<Target> {
+        let (tenant, now) = (actor.tenant, self.now());
+        let done = self.0.service.write(actor, move |_, tx| {
             let mut row = find(tx, tenant, id)?;
             let before = row.state.clone();
             change(&mut row);
@@ -269,7 +269,7 @@ impl Engine {
             show(tx, tenant, row)
         });
         let done = done.await?;
-        self.listen();
+        self.listen_to(actor);
         Ok(done)
     }
 

@@ -128,25 +128,25 @@ async fn it_names_what_is_read_of_address_and_head() {
     assert!(document["paths"]["/admin/v1/types/{type}"]["put"]["responses"]["201"].is_object());
 }
 
-/// The demand of a handler says whether its writes can be tried; the document says the same.
+/// Every write of every dialect can be tried: the document says so, and the handler reads the wish.
 #[tokio::test]
-async fn it_offers_dry_runs_where_the_handlers_do() {
+async fn every_write_offers_a_dry_run() {
     let gateway = Gateway::start();
     let document = document(&gateway).await;
-    let mut offers = BTreeSet::new();
+    let mut asked = 0;
     for (method, path, operation) in operations(&document) {
-        if operation["tags"] != json!(["Admin"]) || method == "get" {
+        if method == "get" || path.ends_with("/.search") || path.ends_with("/Me") {
             continue;
         }
         let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
-        let said = parameters.iter().any(|p| p["name"] == "dryRun");
+        assert!(parameters.iter().any(|p| p["name"] == "dryRun"), "{method} {path}");
         let address = path.replace(['{', '}'], "");
         let method = method.to_uppercase().parse().unwrap();
-        let answer = gateway.admin().send(method, &address, &[("Provost-Dry-Run", "1")], Some("{}".to_owned())).await;
-        assert_eq!(answer.status != 501, said, "{path}: {} {}", answer.status, answer.text);
-        offers.insert(said);
+        let answer = gateway.admin().send(method, &address, &[("Provost-Dry-Run", "perhaps")], Some("{}".to_owned())).await;
+        assert!(answer.status == 400 && answer.text.contains("true, 1, false or 0"), "{path}: {} {}", answer.status, answer.text);
+        asked += 1;
     }
-    assert_eq!(offers.len(), 2);
+    assert!(asked > 40, "{asked}");
 }
 
 /// Actions that are all in their address.

@@ -7,7 +7,7 @@ use super::Result;
 use crate::domain::error::{Fault, Kind};
 use crate::domain::key::Key;
 use crate::http::body;
-use crate::http::caller::{AdminAll, AdminTry, Caller};
+use crate::http::caller::{AdminAll, Caller};
 use crate::http::path::segment;
 use crate::http::state::State;
 use crate::sync::targets::Target;
@@ -19,7 +19,7 @@ const STATUSES: [&str; 6] = ["linked", "pending", "parked", "held", "uncertain",
 pub async fn create(
     state: web::Data<State>,
     req: HttpRequest,
-    caller: Caller<AdminTry>,
+    caller: Caller<AdminAll>,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
     let body = body::json(&req, payload, state.limits).await?;
@@ -43,7 +43,7 @@ pub async fn get(state: web::Data<State>, req: HttpRequest, caller: Caller<Admin
 pub async fn replace(
     state: web::Data<State>,
     req: HttpRequest,
-    caller: Caller<AdminTry>,
+    caller: Caller<AdminAll>,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
     let body = body::json(&req, payload, state.limits).await?;
@@ -55,7 +55,7 @@ pub async fn replace(
 pub async fn modify(
     state: web::Data<State>,
     req: HttpRequest,
-    caller: Caller<AdminTry>,
+    caller: Caller<AdminAll>,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
     let body = body::json(&req, payload, state.limits).await?;
@@ -64,7 +64,7 @@ pub async fn modify(
 }
 
 /// `DELETE /targets/{id}`: its accounts stay as they are.
-pub async fn delete(state: web::Data<State>, req: HttpRequest, caller: Caller<AdminTry>) -> Result<HttpResponse> {
+pub async fn delete(state: web::Data<State>, req: HttpRequest, caller: Caller<AdminAll>) -> Result<HttpResponse> {
     state.sync.delete_target(&caller, id(&req)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -9,6 +9,7 @@ use crate::auth::tokens::NewToken;
 use crate::domain::error::{Fault, Kind};
 use crate::domain::profile::{Overrides, Profile};
 use crate::domain::scope::Scopes;
+use crate::domain::secret::HIDDEN;
 use crate::http::body;
 use crate::http::caller::{Caller, Operate};
 use crate::http::state::State;
@@ -24,7 +25,7 @@ struct Wish {
 pub async fn create(
     state: web::Data<State>,
     req: HttpRequest,
-    _: Caller<Operate>,
+    caller: Caller<Operate>,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
     let body = body::json(&req, payload, state.limits).await?;
@@ -38,9 +39,10 @@ pub async fn create(
         expires: None,
     };
     let (first, secret) = state.auth.draft(first, None)?;
-    let tenant = state.service.create_tenant(&wish.name, first).await?;
+    let dry = caller.rehearsal.is_some();
+    let tenant = state.service.create_tenant(&wish.name, first, dry).await?;
     let mut shown = show(&tenant);
-    shown["token"] = secret.expose().into();
+    shown["token"] = if dry { HIDDEN } else { secret.expose() }.into();
     Ok(HttpResponse::Created().json(shown))
 }
 

@@ -15,7 +15,7 @@ use crate::domain::secret::HIDDEN;
 use crate::domain::source::SourceName;
 use crate::domain::time::Timestamp;
 use crate::http::body;
-use crate::http::caller::{AdminAll, AdminTry, Caller};
+use crate::http::caller::{AdminAll, Caller};
 use crate::http::path::segment;
 use crate::http::state::State;
 
@@ -40,7 +40,7 @@ struct Wish {
 pub async fn create(
     state: web::Data<State>,
     req: HttpRequest,
-    caller: Caller<AdminTry>,
+    caller: Caller<AdminAll>,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
     let body = body::json(&req, payload, state.limits).await?;
@@ -94,7 +94,7 @@ pub async fn get(state: web::Data<State>, req: HttpRequest, caller: Caller<Admin
 }
 
 /// `DELETE /tokens/{id}`: revoked at once.
-pub async fn revoke(state: web::Data<State>, req: HttpRequest, caller: Caller<AdminTry>) -> Result<HttpResponse> {
+pub async fn revoke(state: web::Data<State>, req: HttpRequest, caller: Caller<AdminAll>) -> Result<HttpResponse> {
     state.auth.revoke(caller.tenant, id(&req)?, caller.rehearsal.is_some()).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -10,7 +10,7 @@ use crate::domain::error::{Fault, Kind};
 use crate::domain::relation::Precondition;
 use crate::domain::schema::definition;
 use crate::http::body;
-use crate::http::caller::{AdminAll, AdminTry, Caller};
+use crate::http::caller::{AdminAll, Caller};
 use crate::http::etag::{self, Tags};
 use crate::http::path::segment;
 use crate::http::state::State;
@@ -35,7 +35,7 @@ pub async fn get(state: web::Data<State>, req: HttpRequest, caller: Caller<Admin
 pub async fn put(
     state: web::Data<State>,
     req: HttpRequest,
-    caller: Caller<AdminTry>,
+    caller: Caller<AdminAll>,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
     let precondition = precondition(&req)?;
@@ -56,7 +56,7 @@ pub async fn put(
 }
 
 /// `DELETE /types/{type}`: a type of the tenant's own, or what it added to a shipped one.
-pub async fn delete(state: web::Data<State>, req: HttpRequest, caller: Caller<AdminTry>) -> Result<HttpResponse> {
+pub async fn delete(state: web::Data<State>, req: HttpRequest, caller: Caller<AdminAll>) -> Result<HttpResponse> {
     state.service.delete_type(&caller, &segment(&req, "type")?, precondition(&req)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -1,8 +1,8 @@
 //! Answers: one resource with its ETag and Location, or a list.
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderValue, LOCATION};
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde_json::{Map, Value};
 
 use crate::domain::projection::Projection;
@@ -28,15 +28,20 @@ pub fn resource(
     resource: Written,
     projection: &Projection,
 ) -> Result<HttpResponse, ServiceError> {
-    let head = &resource.head;
-    let mut answer = HttpResponse::build(status);
-    answer.insert_header((CONTENT_TYPE, MEDIA_TYPE)).insert_header((ETAG, head.version()));
-    if status == StatusCode::CREATED {
-        answer.insert_header((LOCATION, location(base, &head.kind, &head.wire_id)));
-    }
+    let mut answer = head(status, base, &resource.head);
     let mut body = String::with_capacity(resource.doc.len() + 768);
     print(base, resource, projection, &mut body)?;
     Ok(answer.body(body))
+}
+
+/// The head of an answer that shows a resource.
+pub fn head(status: StatusCode, base: &str, resource: &Resource) -> HttpResponseBuilder {
+    let mut answer = HttpResponse::build(status);
+    answer.insert_header((CONTENT_TYPE, MEDIA_TYPE)).insert_header((ETAG, resource.version()));
+    if status == StatusCode::CREATED {
+        answer.insert_header((LOCATION, location(base, &resource.kind, &resource.wire_id)));
+    }
+    answer
 }
 
 /// A resource as far as the projection shows it.
@@ -94,7 +99,11 @@ pub fn list(
     Ok(HttpResponse::build(status).insert_header((CONTENT_TYPE, MEDIA_TYPE)).body(body))
 }
 
-fn print(base: &str, written: Written, projection: &Projection, body: &mut String) -> Result<(), ServiceError> {
+/// Appends a resource as JSON text, as far as the projection shows it.
+///
+/// # Errors
+/// When the stored document is damaged.
+pub fn print(base: &str, written: Written, projection: &Projection, body: &mut String) -> Result<(), ServiceError> {
     if projection.is_whole(&written.head.kind) {
         return write(base, written, body);
     }

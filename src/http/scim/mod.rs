@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod bulk;
 pub mod command;
+pub mod crowd;
 pub mod discovery;
 pub mod me;
 pub mod query;

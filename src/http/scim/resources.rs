@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::command::Wish;
 use super::query::Parameters;
 use super::reply::Reply;
-use super::{Result, answer, kind, revision};
+use super::{Result, answer, crowd, kind, revision};
 use crate::domain::bulk::Method;
 use crate::domain::projection::Projection;
 use crate::domain::relation::Precondition;
@@ -19,6 +19,9 @@ use crate::http::etag::{self, Tags};
 use crate::http::path::segment;
 use crate::http::state::State;
 use crate::service::load::Needs;
+
+/// Longest list of a resource that is read before the answer begins.
+const WHOLE_LIST: usize = 1_000;
 
 /// `POST /{Endpoint}`.
 pub async fn create(
@@ -34,12 +37,16 @@ pub async fn create(
 pub async fn get(state: web::Data<State>, req: HttpRequest, caller: Caller<ScimRead>) -> Result<HttpResponse> {
     let kind = kind(&caller, &req)?;
     let projection = Parameters::from_query(&req)?.projection(&kind)?;
-    let found = state.service.read(&caller, kind.clone(), segment(&req, "id")?, shown(&kind, &projection)).await?;
+    let needs = shown(&kind, &projection);
+    let (found, crowds) = state.service.read_crowded(&caller, kind.clone(), segment(&req, "id")?, needs, WHOLE_LIST).await?;
     if unchanged(&req, &kind, &projection, &found.head) {
         let mut answer = HttpResponse::NotModified();
         return Ok(answer.insert_header(("ETag", found.head.version())).finish());
     }
-    Ok(answer::resource(StatusCode::OK, &state.scim_base(), found, &projection)?)
+    if crowds.is_empty() {
+        return Ok(answer::resource(StatusCode::OK, &state.scim_base(), found, &projection)?);
+    }
+    crowd::resource(&state, &caller, found, crowds, projection).await
 }
 
 /// `PUT /{Endpoint}/{id}`.

@@ -56,3 +56,68 @@ async fn members_that_are_not_shown_are_not_read() {
     file.batch_execute("UPDATE edges SET properties = NULL").unwrap();
     assert_eq!(scim.get(&group).await.body["members"][0]["value"], user.id());
 }
+
+#[tokio::test]
+async fn a_large_group_is_sent_as_it_is_read() {
+    const MEMBERS: usize = 2_345;
+    for gateway in Gateway::both() {
+        let scim = gateway.tenant("t").await;
+        let users: Vec<Value> = (0..MEMBERS)
+            .map(|n| {
+                json!({ "method": "POST", "path": "/Users", "bulkId": format!("{n}"),
+                "data": { "userName": format!("u{n}"), "displayName": format!("\"{n}\" é") } })
+            })
+            .collect();
+        let mut members = Vec::new();
+        for batch in users.chunks(900) {
+            let done = scim.post("/scim/v2/Bulk", &json!({ "Operations": batch })).await;
+            for made in done.body["Operations"].as_array().unwrap() {
+                assert_eq!(made["status"], "201", "{made}");
+                let id = made["location"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+                members.push(json!({ "value": id }));
+            }
+        }
+        let nested = scim.post("/scim/v2/Groups", &json!({ "displayName": "n" })).await;
+        members.push(json!({ "value": nested.id() }));
+        let made = scim.post("/scim/v2/Groups", &json!({ "displayName": "g", "members": members })).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        let group = format!("/scim/v2/Groups/{}", made.id());
+        let sorted = |body: &Value| {
+            let mut list: Vec<String> = body["members"].as_array().unwrap().iter().map(Value::to_string).collect();
+            list.sort();
+            list
+        };
+        let whole = scim.get(&group).await;
+        assert_eq!((whole.status, whole.header("content-type")), (200, Some("application/scim+json")));
+        assert_eq!((whole.header("transfer-encoding"), whole.header("etag")), (Some("chunked"), made.header("etag")));
+        // It is the same resource that a write answers, which is built in one piece.
+        assert_eq!(sorted(&whole.body), sorted(&made.body));
+        let (mut sent, mut answered) = (whole.body.clone(), made.body.clone());
+        assert_eq!(sent["members"].as_array().unwrap().len(), MEMBERS + 1);
+        sent["members"].take();
+        answered["members"].take();
+        assert_eq!(sent, answered);
+        let part = scim.get(&format!("{group}?attributes=members.value,members.type")).await;
+        let first = part.body["members"][0].as_object().unwrap();
+        assert_eq!((first.len(), part.body["members"].as_array().unwrap().len()), (2, MEMBERS + 1), "{first:?}");
+        assert!(part.body.get("displayName").is_none() && part.body["id"] == made.body["id"]);
+        let without = scim.get(&format!("{group}?excludedAttributes=members.$ref")).await;
+        assert!(without.body["members"][MEMBERS].get("$ref").is_none() && without.body["displayName"] == "g");
+        let head = scim.http.head(format!("{}{group}", gateway.url)).bearer_auth(&scim.token).send().await.unwrap();
+        assert_eq!((head.status().as_u16(), head.headers()["etag"].to_str().ok()), (200, made.header("etag")));
+        let same = scim.http.get(format!("{}{group}?attributes=members", gateway.url)).bearer_auth(&scim.token);
+        let same = same.header("if-none-match", made.header("etag").unwrap()).send().await.unwrap();
+        assert_eq!(same.status(), 304);
+        let roles = scim.post("/scim/v2/Roles", &json!({ "name": "r" })).await;
+        let grants: Vec<Value> = members
+            .iter()
+            .take(MEMBERS)
+            .map(|m| json!({ "_ref": format!("managed/user/{}", m["value"].as_str().unwrap()) }))
+            .collect();
+        let role = scim.put(&format!("/openidm/managed/role/{}", roles.id()), &json!({ "name": "r", "members": grants })).await;
+        assert_eq!(role.status, 200, "{}", role.text);
+        let role = scim.get(&format!("/scim/v2/Roles/{}?attributes=members", roles.id())).await;
+        assert_eq!(role.body["members"].as_array().unwrap().len(), MEMBERS);
+        assert_eq!(scim.get(&format!("/scim/v2/Roles/{}", roles.id())).await.body.get("members"), None);
+    }
+}
