@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, SqliteConnection};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -239,4 +241,28 @@ fn a_keyed_bulk_that_a_crash_cut_off_goes_on_where_it_was() {
     let again = runtime.block_on(keyed(&scim, "k", &body));
     assert_eq!(statuses(&again), ["201"; 1000]);
     assert_eq!(runtime.block_on(total(&scim, "Users")), 1000);
+}
+
+/// What is wrong with one object in the store is not wrong with the others.
+#[tokio::test]
+async fn a_damaged_object_fails_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let gateway = Gateway::with(&data, &[("PROVOST_SYNC__ENABLED", "false")]);
+    let scim = gateway.admin();
+    let mut ids = Vec::new();
+    for name in ["a", "b", "c"] {
+        ids.push(scim.post("/scim/v2/Users", &json!({ "userName": name })).await.id().to_owned());
+    }
+    let mut file = SqliteConnection::establish(data.join("provost.db").to_str().unwrap()).unwrap();
+    file.batch_execute("UPDATE objects SET doc = '{' WHERE doc LIKE '%\"b\"%'").unwrap();
+    let patch = |id: &String| {
+        let data = json!({ "Operations": [{ "op": "add", "path": "title", "value": "t" }] });
+        json!({ "method": "PATCH", "path": format!("/Users/{id}"), "data": data })
+    };
+    let answer = bulk(&scim, ids.iter().map(patch).chain([post("d")]).collect()).await;
+    assert_eq!(statuses(&answer), ["200", "500", "200", "201"], "{}", answer.text);
+    for id in [&ids[0], &ids[2]] {
+        assert_eq!(scim.get(&format!("/scim/v2/Users/{id}")).await.body["title"], "t");
+    }
 }

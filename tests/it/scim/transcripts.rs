@@ -179,13 +179,14 @@ async fn replay(name: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(name);
     let transcript: Transcript = serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     for profile in &transcript.profiles {
-        let gateway = Gateway::start();
-        let client = gateway.token(&["scim.read", "scim.write", "scim.roles"], profile, "idp").await;
-        let saved = BTreeMap::from([("base".to_owned(), format!("{}/scim/v2", gateway.url))]);
-        let mut run =
-            Run { client, profile: profile.clone(), headers: transcript.headers.clone(), query: transcript.query.clone(), saved };
-        for step in &transcript.steps {
-            run.step(step).await;
+        for gateway in Gateway::both() {
+            let client = gateway.token(&["scim.read", "scim.write", "scim.roles"], profile, "idp").await;
+            let saved = BTreeMap::from([("base".to_owned(), format!("{}/scim/v2", gateway.url))]);
+            let (headers, query) = (transcript.headers.clone(), transcript.query.clone());
+            let mut run = Run { client, profile: profile.clone(), headers, query, saved };
+            for step in &transcript.steps {
+                run.step(step).await;
+            }
         }
     }
 }
