@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use provost::domain::bulk::{Ids, Method, order, references, request};
+use provost::domain::bulk::{Ids, order, references, request};
 use provost::domain::document::json;
 
 use super::PROFILES;
@@ -26,10 +26,7 @@ pub fn check(data: &[u8]) {
             .collect();
         assert_eq!(makers.len(), bulk.operations.iter().filter(|operation| operation.makes).count(), "each name has one maker");
         let refers = |at: usize| match &bulk.operations[at].wish {
-            Ok(wish) => {
-                assert!(wish.method != Method::Post || wish.id.is_none());
-                references::names(&wish.data)
-            }
+            Ok(wish) => references::names(&wish.data),
             Err(_) => Vec::new(),
         };
         let names: Vec<Vec<String>> = (0..bulk.operations.len()).map(refers).collect();
