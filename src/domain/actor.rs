@@ -35,6 +35,22 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// The program itself, under a name for its own work: it has no token and no scopes.
+    pub fn internal(tenant: TenantId, types: Arc<Registry>, name: &str) -> Self {
+        Self {
+            tenant,
+            name: name.into(),
+            types,
+            token: None,
+            source: "default".into(),
+            profile: Profile::GENERIC,
+            scopes: Scopes::default(),
+            dialect: Dialect::Admin,
+            request_id: "".into(),
+            rehearsal: None,
+        }
+    }
+
     /// Whether the caller may do `action` in the dialect of this request.
     pub fn may(&self, action: Action) -> bool {
         self.scopes.allows(Permission::new(self.dialect, action))

@@ -1,16 +1,10 @@
 //! Jobs: work over much data in batches. Each batch is one write with the cursor it leaves, so others pass between and a crash
 //! loses nothing. A kind of job is a function that does one batch.
 
-use std::sync::Arc;
-
 use super::{Context, Result, Service, ServiceError, load, reindex};
 use crate::domain::actor::Actor;
-use crate::domain::dialect::Dialect;
 use crate::domain::error::{Fault, Kind};
 use crate::domain::key::{Key, TenantId};
-use crate::domain::profile::Profile;
-use crate::domain::schema::Registry;
-use crate::domain::scope::Scopes;
 use crate::store::jobs::{self, JobRow, status};
 use crate::store::{Conn, StoreError, Tx};
 
@@ -74,7 +68,7 @@ impl Service {
         fence: impl Fn(&mut Conn) -> std::result::Result<bool, StoreError> + Send + Sync + 'static,
     ) -> Result<Progress> {
         let types = self.registry(tenant).await?;
-        let ctx = self.context(&self.worker(tenant, types, &format!("job {id}")));
+        let ctx = self.context(&Actor::internal(tenant, types, &format!("job {id}")));
         let step = move |tx: &mut Tx<'_>| if fence(tx)? { ctx.step_job(tx, id) } else { Ok(Progress::Elsewhere) };
         let progress = self.store().write(tenant, step).await?;
         if matches!(progress, Progress::Done | Progress::Failed) {
@@ -82,24 +76,6 @@ impl Service {
             self.reload(tenant).await?;
         }
         Ok(progress)
-    }
-}
-
-impl Service {
-    /// In whose name a job works.
-    pub(crate) fn worker(&self, tenant: TenantId, types: Arc<Registry>, name: &str) -> Actor {
-        Actor {
-            tenant,
-            name: name.into(),
-            types,
-            source: "default".into(),
-            profile: Profile::GENERIC,
-            scopes: Scopes::default(),
-            dialect: Dialect::Admin,
-            request_id: "".into(),
-            token: None,
-            rehearsal: None,
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tenants, and the first steps of a database.
 
 use super::{Result, Service, indexable, reindex};
+use crate::domain::actor::Actor;
 use crate::domain::error::{Fault, Kind};
 use crate::domain::key::{Key, TenantId};
 use crate::domain::normal;
@@ -117,7 +118,7 @@ impl Service {
     // The index of every object was made by other Unicode tables, or it is not known by which.
     fn reindex_all(&self, conn: &mut Conn, tenant: TenantId) -> Result<()> {
         let registry = self.registry_in(conn, tenant)?;
-        let ctx = self.context(&self.worker(tenant, registry.clone(), "reindex"));
+        let ctx = self.context(&Actor::internal(tenant, registry.clone(), "reindex"));
         let mut any = false;
         for kind in registry.types() {
             any |= reindex::begin(&ctx, conn, reindex::State::all(kind), Key::new(random::key()))?;

@@ -12,12 +12,9 @@ use crate::connector::scim_config::ScimConfig;
 use crate::connector::settings::join_secrets;
 use crate::connector::{Capabilities, Connector, Failure};
 use crate::domain::actor::Actor;
-use crate::domain::dialect::Dialect;
 use crate::domain::error::{Fault, Kind};
 use crate::domain::key::{Key, TenantId};
-use crate::domain::profile::Profile;
 use crate::domain::schema::Registry;
-use crate::domain::scope::Scopes;
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::service::ServiceError;
@@ -69,18 +66,7 @@ pub enum Guarded {
 impl Session {
     /// In whose name objects are read for it.
     pub fn actor(&self) -> Actor {
-        Actor {
-            tenant: self.tenant,
-            name: "sync".into(),
-            types: self.types.clone(),
-            source: "default".into(),
-            profile: Profile::GENERIC,
-            scopes: Scopes::default(),
-            dialect: Dialect::Admin,
-            request_id: "".into(),
-            token: None,
-            rehearsal: None,
-        }
+        Actor::internal(self.tenant, self.types.clone(), "sync")
     }
 
     /// What the target can do, as far as it is known.
