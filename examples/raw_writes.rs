@@ -1,5 +1,6 @@
-//! What the embedded store does with the rows of new users and nothing else, 100 users a transaction: the yardstick for
-//! creates in docs/benchmarks.md.
+//! What the embedded store does with the rows of new users and nothing else, 100 users a transaction, and with the edges and
+//! change rows of as many conditional grants in one transaction: the yardsticks for creates and for new conditional roles in
+//! docs/benchmarks.md.
 //!
 //! `cargo run --release --example raw_writes -- 20000`
 
@@ -11,14 +12,16 @@ use provost::domain::normal;
 use provost::domain::schema::{AttrPath, ObjectType, Registry};
 use provost::runtime::{Clock, random};
 use provost::store::changes::ChangeRow;
+use provost::store::edges::EdgeRow;
 use provost::store::index::IndexRow;
 use provost::store::objects::ObjectRow;
-use provost::store::{Options, Store, StoreError, Tx, changes, index, objects, plan, tenants};
+use provost::store::{Options, Store, StoreError, Tx, changes, edges, index, objects, plan, tenants};
 use serde_json::{Map, Value, json};
 
 type Paths = HashMap<AttrPath, i32>;
 
 const BATCH: usize = 100;
+const GRANTS: usize = 500;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let users: usize = std::env::args().nth(1).map_or(Ok(20_000), |n| n.parse())?;
@@ -46,6 +49,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     #[expect(clippy::print_stdout, reason = "an example tells its result")]
     {
         println!("{users} users in {took:?}: {:.0} users/s, {BATCH} a transaction", users as f64 / took.as_secs_f64());
+    }
+    let role = Key::new(random::key());
+    let began = Instant::now();
+    store.write_blocking(tenant, move |tx| -> Result<(), StoreError> {
+        (0..users).step_by(GRANTS).try_for_each(|first| grant(tx, tenant, role, users.min(first + GRANTS) - first))
+    })?;
+    let took = began.elapsed();
+    #[expect(clippy::print_stdout, reason = "an example tells its result")]
+    {
+        println!("{users} conditional grants in {took:?}: {:.0} grants/s, one transaction", users as f64 / took.as_secs_f64());
     }
     drop(store);
     std::fs::remove_dir_all(folder)?;
@@ -94,6 +107,47 @@ fn insert(tx: &mut Tx<'_>, tenant: TenantId, kind: &ObjectType, paths: &Paths, n
         detail: text,
     };
     changes::append(tx, tenant, &[change])
+}
+
+fn grant(tx: &mut Tx<'_>, tenant: TenantId, role: Key, count: usize) -> Result<(), StoreError> {
+    let now = Clock::system().now();
+    let edge = |_| EdgeRow {
+        relation: "grant".to_owned(),
+        from_key: Key::new(random::key()),
+        to_key: role,
+        variant: "conditional".to_owned(),
+        id: Key::new(random::key()),
+        from_type: "user".to_owned(),
+        to_type: "role".to_owned(),
+        rev: 1,
+        created: now,
+        properties: None,
+    };
+    let rows: Vec<EdgeRow> = (0..count).map(edge).collect();
+    let change = |row: &EdgeRow| ChangeRow {
+        id: Key::new(random::key()),
+        seq: None,
+        at: now,
+        kind: "user".to_owned(),
+        key: row.from_key,
+        op: "edge_add".to_owned(),
+        rev: 1,
+        other_key: Some(role),
+        actor: "raw".to_owned(),
+        token: None,
+        source: "default".to_owned(),
+        dialect: "idm".to_owned(),
+        request_id: "raw".to_owned(),
+        detail: json!({
+            "relation": "grant", "variant": "conditional", "toType": "role", "edge": row.id.to_string(),
+            "from": { "type": "user", "id": row.from_key.to_string(), "name": "Anna Andersson" },
+            "to": { "type": "role", "id": role.to_string(), "name": "role" },
+        })
+        .to_string(),
+    };
+    let changed: Vec<ChangeRow> = rows.iter().map(change).collect();
+    edges::insert_many(tx, tenant, &rows)?;
+    changes::append(tx, tenant, &changed)
 }
 
 fn document(n: usize) -> Map<String, Value> {

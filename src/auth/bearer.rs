@@ -1,21 +1,29 @@
 //! From an `Authorization` header to a [`Principal`].
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
+use super::access::{Access, Claims};
+use super::issuer::Issuer;
 use crate::domain::error::{Fault, Kind};
 use crate::domain::key::{Key, TenantId};
 use crate::domain::profile::{Overrides, Profile};
-use crate::domain::scope::Scopes;
+use crate::domain::scope::{Scope, Scopes};
 use crate::domain::secret::MasterKey;
 use crate::domain::time::Timestamp;
 use crate::domain::token::{self, Pepper};
 use crate::runtime::Clock;
 use crate::store::tokens::TokenRow;
-use crate::store::{Store, StoreError, tokens};
+use crate::store::{Store, StoreError, Tx, clients, credentials, tokens};
 
 /// How many tokens are kept in memory; beyond it the table is emptied, which costs a look-up each.
 const KEPT: usize = 10_000;
+
+/// The tenant under which work for all tenants is queued with the writer.
+const NOBODY: TenantId = TenantId(0);
+
+/// How a signed token begins: `{"` in base64.
+const SIGNED: &str = "eyJ";
 
 /// Whom a token stands for.
 #[derive(Debug)]
@@ -35,9 +43,30 @@ pub struct Principal {
     /// What it may do.
     pub scopes: Scopes,
     expires: Option<Timestamp>,
+    /// What its signed token says; none for an opaque one.
+    pub claims: Option<Claims>,
 }
 
 impl Principal {
+    // A service account: what its token gives are those of its permissions that are scopes here. Those over a whole tenant or
+    // installation are no permissions, and are given to nobody so.
+    fn of_account(access: Access) -> Self {
+        let Access { tenant, account, claims } = access;
+        let given = claims.text("scope").split(' ').filter_map(|name| Scope::parse(name).ok());
+        Self {
+            tenant,
+            id: account,
+            name: claims.text("name").into(),
+            source: claims.text("sub").into(),
+            profile: Profile::GENERIC,
+            overrides: Overrides::default(),
+            recognised: None,
+            scopes: given.filter(|scope| ![Scope::ADMIN, Scope::OPERATOR].contains(scope)).collect(),
+            expires: claims.expires(),
+            claims: Some(claims),
+        }
+    }
+
     /// Whether its client is told by the requests.
     pub const fn detects(&self) -> bool {
         self.profile.detects()
@@ -68,8 +97,13 @@ struct Inner {
     // Only where this process alone can change tokens: revoking empties it at once.
     kept: Option<RwLock<Kept>>,
     used: Mutex<HashSet<(TenantId, Key)>>,
+    used_credentials: Mutex<HashSet<UsedCredential>>,
+    issuer: OnceLock<Issuer>,
     seen: RwLock<HashMap<Key, Seen>>,
 }
+
+/// Tenant, account, kind and name of a credential.
+pub(super) type UsedCredential = (TenantId, Key, String, String);
 
 // The client that a token's requests showed here, and whether that is written down.
 #[derive(Clone, Copy)]
@@ -90,7 +124,23 @@ impl Authenticator {
     /// Checks tokens of `store`, whose digests were made with `pepper`.
     pub fn new(store: Store, clock: Clock, pepper: Pepper) -> Self {
         let kept = store.is_sqlite().then(RwLock::default);
-        Self { inner: Arc::new(Inner { store, clock, pepper, kept, used: Mutex::default(), seen: RwLock::default() }) }
+        let (used, used_credentials, issuer, seen) = Default::default();
+        Self { inner: Arc::new(Inner { store, clock, pepper, kept, used, used_credentials, issuer, seen }) }
+    }
+
+    /// Takes the tokens of an issuer as well; the first one stays.
+    pub fn trust(&self, issuer: Issuer) {
+        if self.inner.issuer.set(issuer).is_err() {
+            log::warn!("a second issuer of tokens is not trusted");
+        }
+    }
+
+    pub(super) fn issuer(&self) -> Option<&Issuer> {
+        self.inner.issuer.get()
+    }
+
+    pub(super) fn used_credential(&self, used: UsedCredential) {
+        self.inner.used_credentials.lock().unwrap_or_else(PoisonError::into_inner).insert(used);
     }
 
     pub(super) fn store(&self) -> &Store {
@@ -120,6 +170,12 @@ impl Authenticator {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, t)| t.trim());
         let text = text.ok_or_else(refused)?;
+        if text.starts_with(SIGNED)
+            && let Some(issuer) = self.issuer()
+            && let Some(access) = self.access(text, &issuer.own()).await?
+        {
+            return Ok(Arc::new(Principal::of_account(access)));
+        }
         if token::form(text) == token::Form::Mistyped {
             return Err(refused().into());
         }
@@ -199,7 +255,7 @@ impl Authenticator {
             by_tenant.entry(tenant).or_default().push(id);
         }
         let at = self.now();
-        let mut outcome = self.note_clients().await;
+        let mut outcome = self.note_clients().await.and(self.note_credentials().await);
         for (tenant, ids) in by_tenant {
             let keys: Vec<_> = ids.iter().map(|id| (*id, at)).collect();
             let written = self.inner.store.write(tenant, move |tx| tokens::touch(tx, tenant, &keys)).await;
@@ -214,6 +270,30 @@ impl Authenticator {
 }
 
 impl Authenticator {
+    async fn note_credentials(&self) -> Result<(), StoreError> {
+        let used = std::mem::take(&mut *self.inner.used_credentials.lock().unwrap_or_else(PoisonError::into_inner));
+        let at = self.now();
+        let mut by_tenant: HashMap<TenantId, Vec<UsedCredential>> = HashMap::new();
+        for credential in used {
+            by_tenant.entry(credential.0).or_default().push(credential);
+        }
+        for (tenant, used) in by_tenant {
+            let kept = used.clone();
+            let touch = move |tx: &mut Tx<'_>| {
+                let mut each = used.iter();
+                each.try_for_each(|(_, account, kind, name)| credentials::touch(tx, tenant, *account, kind, name, at))
+            };
+            if let Err(error) = self.inner.store.write(tenant, touch).await {
+                kept.into_iter().for_each(|credential| self.used_credential(credential));
+                return Err(error);
+            }
+        }
+        if self.inner.store.read_short(move |conn| clients::has_old(conn, at)).await? {
+            self.inner.store.write(NOBODY, move |tx| clients::prune(tx, at)).await?;
+        }
+        Ok(())
+    }
+
     async fn note_clients(&self) -> Result<(), StoreError> {
         let fresh: Vec<(Key, Seen)> = {
             let seen = self.inner.seen.read().unwrap_or_else(PoisonError::into_inner);
@@ -248,5 +328,6 @@ fn principal(tenant: TenantId, row: TokenRow) -> Result<Principal, Refusal> {
         recognised: row.recognised.as_deref().and_then(Profile::by_name),
         scopes: Scopes::parse(&row.scopes).map_err(|_| damaged("scope"))?,
         expires: row.expires,
+        claims: None,
     })
 }

@@ -13,9 +13,11 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::CliError;
+use crate::auth::issuer::Terms;
+use crate::auth::keys::Rules;
 use crate::auth::tokens::NewToken;
-use crate::auth::{Authenticator, Refusal};
-use crate::config::{Config, Database, master_key};
+use crate::auth::{Authenticator, Issuer, Refusal};
+use crate::config::{Config, Database, PublicUrl, master_key};
 use crate::domain::cursor::Cursors;
 use crate::domain::document::json;
 use crate::domain::key::TenantId;
@@ -204,6 +206,10 @@ impl Core {
         };
         let guard = Guard::new(config.inbound_guard.clone(), metrics);
         let service = Service::guarded(store.clone(), shipped()?, clock.clone(), guard);
+        service.limit_grants(config.limits.grants);
+        if !config.idm.client_ids {
+            service.keep_ids_to_itself();
+        }
         let pepper = pepper(&store, &master_key).await?;
         let auth = Authenticator::new(store.clone(), clock, pepper);
         let chosen = config.secrets.admin_token.as_ref().map(|t| t.secret().clone());
@@ -238,6 +244,26 @@ async fn pepper(store: &Store, master_key: &MasterKey) -> Result<Pepper, CliErro
         .await?;
     let wrong = |e| CliError::new(format!("the stored token key cannot be opened with this master key: {e}"));
     Pepper::open(master_key, &sealed).map_err(wrong)
+}
+
+fn terms(config: &Config, public_url: &str) -> Terms {
+    let from = &config.oauth;
+    let seconds = |length: Duration| i64::try_from(length.as_secs()).unwrap_or(i64::MAX / 4);
+    Terms {
+        name: from.issuer.as_ref().map_or(public_url, PublicUrl::as_str).to_owned(),
+        server: public_url.to_owned(),
+        audience: from.audience.clone(),
+        resources: from.resources.split_whitespace().map(str::to_owned).collect(),
+        secret_in_body: from.secret_in_body,
+        assertion_life: seconds(from.assertion_lifetime),
+        client_rate: from.client_rate,
+        address_rate: from.address_rate,
+        rules: Rules {
+            algorithm: from.algorithm,
+            life: seconds(from.token_lifetime).max(1),
+            rotation: seconds(from.key_lifetime),
+        },
+    }
 }
 
 fn cursors(auth: &Authenticator, config: &Config) -> Cursors {
@@ -275,6 +301,10 @@ impl Gateway {
         if config.server.public_url.is_none() && address.ip().is_unspecified() {
             log::warn!("listening on every address without PROVOST_PUBLIC_URL; clients are told {public_url}");
         }
+        let terms = terms(config, &public_url);
+        let epochs = core.service.epochs().clone();
+        let issuer = Issuer::new(terms, core.store.clone(), core.service.clock().clone(), core.master_key.clone(), epochs);
+        core.auth.trust(issuer.clone());
         let sync =
             Engine::new(core.service.clone(), config.sync.clone(), core.master_key.clone(), metrics.clone(), workers.clone());
         let (nodes, depth, chars) = (config.limits.filter_terms, config.limits.filter_depth, config.limits.filter_length);
@@ -282,11 +312,13 @@ impl Gateway {
         let state = State {
             service: core.service.clone(),
             auth: core.auth.clone(),
+            issuer,
             public_url: public_url.as_str().into(),
             limits: Limits {
                 body: config.limits.body.bytes(),
                 bulk_body: config.limits.bulk_body.bytes(),
                 bulk_operations: config.limits.bulk_operations,
+                bulk_references: config.limits.bulk_references,
                 json: json::Limits { depth: config.limits.depth, elements: config.limits.elements },
                 filter,
                 patch: patch::Limits { operations: config.limits.patch_operations, path: filter },

@@ -7,6 +7,7 @@ use crate::config::ConfigError;
 use crate::config::layer::Setting;
 use crate::config::value::{AdminToken, ByteSize, DatabaseUrl, HostPort, LogFormat, PublicUrl};
 use crate::domain::secret::Secret;
+use crate::domain::signing::Algorithm;
 
 /// One key. Its environment form is `PROVOST_SECTION__NAME`.
 #[derive(Debug, PartialEq, Eq)]
@@ -126,6 +127,8 @@ sections! {
         bulk_body: ByteSize = "8MiB";
         /// Operations of a bulk.
         bulk_operations: usize = "1000";
+        /// References of one bulk on a relationship of IDM.
+        bulk_references: usize = "10000";
         /// Depth of nested JSON, up to 100.
         depth: usize = "32";
         /// Elements of all arrays of one body together: members of a group, operations, values.
@@ -142,12 +145,20 @@ sections! {
         page_default: usize = "100";
         /// Objects on a page.
         page_max: usize = "1000";
+        /// Conditional grants that a write changes by itself; what is beyond is done by a job.
+        grants: usize = "10000";
         /// How long the cursor of a page can be used; SCIM tells it in seconds.
         cursor_timeout: Duration = "1h";
         /// Objects that a SCIM list reads one by one for a filter that no index answers; beyond, it is refused with 400 tooMany.
         scan: usize = "500000";
-        /// Objects that a SCIM list sorts in memory, by an attribute without an index; beyond, it is refused with 400 tooMany.
+        /// Objects that a list sorts in memory, by an attribute without an index; beyond, it is refused with 400 tooMany.
         sort: usize = "50000";
+    }
+    /// The IDM dialect.
+    idm: Idm {
+        /// Whether clients may choose ids: by PUT to an address that nothing answers at, or `_id` in the body of a create. Off, that
+        /// is refused with 403, and every id is a UUID that never changes.
+        client_ids: bool = "true";
     }
     /// Keeping the targets converged.
     sync: Sync {
@@ -189,6 +200,29 @@ sections! {
         window: Duration = "1h";
         /// How long an approval lasts that does not say.
         approval: Duration = "1h";
+    }
+    /// Tokens of service accounts.
+    oauth: OAuth {
+        /// What the tokens name as their issuer, and clients in their assertions as the audience. Without it, server.public_url.
+        issuer: Option<PublicUrl> = "";
+        /// The audience of a token for which the client names no resource.
+        audience: String = "bizfirstgo-api";
+        /// Further audiences, separated by spaces, that a client may name as its resource.
+        resources: String = "";
+        /// What tokens are signed with: EdDSA, ES256 or RS256. After a change the new key is published before it signs.
+        algorithm: Algorithm = "EdDSA";
+        /// How long a token lasts.
+        token_lifetime: Duration = "1h";
+        /// How long a key signs until the next one does.
+        key_lifetime: Duration = "90d";
+        /// Whether a client may send its secret in the body (client_secret_post).
+        secret_in_body: bool = "false";
+        /// How long a client's assertion may last at most; up to 10 minutes.
+        assertion_lifetime: Duration = "5m";
+        /// Requests a minute of one client at the token endpoint and those beside it.
+        client_rate: u32 = "120";
+        /// Requests a minute from one address, whoever is named there; an IPv6 network of 64 bits is one address.
+        address_rate: u32 = "1200";
     }
     /// Secrets. Better given by the environment than in the file.
     secrets: Secrets {

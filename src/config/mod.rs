@@ -12,6 +12,7 @@ mod value;
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 pub use keys::{Config, KEYS};
 pub use layer::{Flag, Origin, Setting, Sources};
@@ -142,6 +143,15 @@ impl Config {
                 let (origin, key) = (self.origin("limits", key).clone(), format!("limits.{key}"));
                 return Err(ConfigError::Value { origin, key, rule: format!("write a whole number from 1 to {most}") });
             }
+        }
+        if self.oauth.assertion_lifetime > Duration::from_secs(600) {
+            return together("oauth.assertion_lifetime is at most 10m");
+        }
+        if self.oauth.key_lifetime < Duration::from_secs(3_600) {
+            return together("oauth.key_lifetime is at least 1h");
+        }
+        if self.oauth.audience.is_empty() || self.oauth.audience.contains(char::is_whitespace) {
+            return together("oauth.audience is one word");
         }
         if self.inbound_guard.percent > 100 {
             return together("inbound_guard.percent is at most 100");

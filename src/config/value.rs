@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::domain::duration;
 use crate::domain::secret::{HIDDEN, Secret};
+use crate::domain::signing::Algorithm;
 use crate::domain::token::{BROUGHT_CHARS, Form, form};
 
 /// A value that is written as text.
@@ -70,6 +71,12 @@ impl Value for Duration {
             Ok(length) => Ok(length),
             Err(fault) => Err(fault.to_string()),
         }
+    }
+}
+
+impl Value for Algorithm {
+    fn read(text: &str) -> Result<Self, String> {
+        Self::parse(text).ok_or_else(|| "write EdDSA, ES256 or RS256".to_owned())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::error::{Fault, Kind, excerpt};
+use crate::domain::time::Timestamp;
 
 const UNITS: [(&str, u64); 6] = [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
@@ -28,6 +29,18 @@ pub fn parse(text: &str) -> Result<Duration, Fault> {
             ),
         )
     })
+}
+
+/// An instant as people write it: itself, or a length of time from `now`.
+///
+/// # Errors
+/// As [`parse`].
+pub fn instant(now: Timestamp, text: &str) -> Result<Timestamp, Fault> {
+    if let Some(at) = Timestamp::parse(text) {
+        return Ok(at);
+    }
+    let seconds = i64::try_from(parse(text)?.as_secs()).unwrap_or(i64::MAX);
+    Ok(now.plus_seconds(seconds))
 }
 
 /// The shortest text that [`parse`] reads back; what is below a millisecond is cut.

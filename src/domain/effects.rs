@@ -77,10 +77,10 @@ pub struct AttributeEffect {
     pub hidden: bool,
 }
 
-/// An edge that is made or taken away.
+/// An edge that is made or taken away, or gets other properties.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EdgeEffect {
-    /// `add` or `remove`.
+    /// `add`, `remove` or `update`.
     pub op: &'static str,
     /// Name of the relation.
     pub relation: String,
@@ -100,6 +100,8 @@ pub enum Why {
     Conditional,
     /// Through a group.
     Group,
+    /// Through a bundle that is held.
+    Bundle,
 }
 
 /// A role that a principal gains or loses.

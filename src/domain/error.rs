@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde_json::{Map, Value};
+
 /// What went wrong, as far as a program needs to know. Status and codes follow from [`Kind::row`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -19,6 +21,8 @@ pub enum Kind {
     NoTarget,
     /// A value is missing, of the wrong type or out of range.
     InvalidValue,
+    /// An expression does not compile, or cannot be evaluated where it is tried.
+    InvalidExpression,
     /// A change to something that may not change.
     Mutability,
     /// Sensitive data where it must not stand.
@@ -41,6 +45,16 @@ pub enum Kind {
     Policy,
     /// No, wrong or expired credentials.
     Unauthenticated,
+    /// A client did not prove who it is (RFC 6749 §5.2).
+    InvalidClient,
+    /// A scope that is unknown or not held.
+    InvalidScope,
+    /// A resource that no tokens are made for (RFC 8707 §2).
+    InvalidTarget,
+    /// A client that may not do this.
+    UnauthorizedClient,
+    /// A grant that is not offered.
+    UnsupportedGrantType,
     /// The caller may not do this.
     Forbidden,
     /// No such object, or another tenant's.
@@ -98,6 +112,7 @@ impl Kind {
             Kind::InvalidPath => row(400, Some("invalidPath"), 400, "invalid-path", "the path is not valid"),
             Kind::NoTarget => row(400, Some("noTarget"), 400, "no-target", "the path names nothing to act on"),
             Kind::InvalidValue => row(400, Some("invalidValue"), 400, "invalid-value", "a value is missing or not valid"),
+            Kind::InvalidExpression => row(422, None, 422, "invalid-expression", "the expression cannot be evaluated"),
             Kind::Mutability => row(400, Some("mutability"), 400, "mutability", "the attribute may not be changed"),
             Kind::Sensitive => row(400, Some("sensitive"), 400, "sensitive", "sensitive data may not stand in the address"),
             Kind::InvalidVersion => row(400, Some("invalidVers"), 400, "invalid-version", "this version is not spoken here"),
@@ -114,6 +129,11 @@ impl Kind {
             Kind::Conflict => row(409, None, 409, "conflict", "the state of the object forbids it"),
             Kind::Policy => row(400, Some("invalidValue"), 403, "policy", "Policy validation failed"),
             Kind::Unauthenticated => row(401, None, 401, "unauthenticated", "a valid bearer token is required"),
+            Kind::InvalidClient => row(401, None, 401, "invalid-client", "the client could not be authenticated"),
+            Kind::InvalidScope => row(400, None, 400, "invalid-scope", "a scope is unknown, or the account does not hold it"),
+            Kind::InvalidTarget => row(400, None, 400, "invalid-target", "no tokens are made for this resource"),
+            Kind::UnauthorizedClient => row(400, None, 400, "unauthorized-client", "the client may not do this"),
+            Kind::UnsupportedGrantType => row(400, None, 400, "unsupported-grant-type", "the grant is not offered here"),
             Kind::Forbidden => row(403, None, 403, "forbidden", "the token's scopes do not allow this"),
             Kind::NotFound => row(404, None, 404, "not-found", "no such resource"),
             Kind::MethodNotAllowed => row(405, None, 405, "method-not-allowed", "this address does not know that method"),
@@ -137,6 +157,8 @@ pub struct Requirement {
     pub property: String,
     /// Name of the policy, e.g. `REQUIRED`, `UNIQUE`, `VALID_TYPE`.
     pub policy: &'static str,
+    /// What the policy says of itself, e.g. the types that are valid.
+    pub params: Map<String, Value>,
 }
 
 /// An error for the caller: a kind and a text that names the field and the rule, never a secret.
@@ -165,8 +187,22 @@ impl Fault {
 
     /// Adds a failed requirement.
     #[must_use]
-    pub fn requirement(mut self, property: impl Into<String>, policy: &'static str) -> Self {
-        self.requirements.push(Requirement { property: property.into(), policy });
+    pub fn requirement(self, property: impl Into<String>, policy: &'static str) -> Self {
+        self.requirement_with(property, policy, Map::new())
+    }
+
+    /// Adds a failed requirement with what its policy says of itself.
+    #[must_use]
+    pub fn requirement_with(mut self, property: impl Into<String>, policy: &'static str, params: Map<String, Value>) -> Self {
+        self.requirements.push(Requirement { property: property.into(), policy, params });
+        self
+    }
+
+    /// Adds what another fault says.
+    #[must_use]
+    pub fn with(mut self, other: Self) -> Self {
+        self.detail = format!("{}; {}", self.detail, other.detail).into();
+        self.requirements.extend(other.requirements);
         self
     }
 

@@ -9,7 +9,7 @@ use super::key::Key;
 /// `_grantType` and edge variant of a grant that a role's condition gives.
 pub const CONDITIONAL: &str = "conditional";
 
-/// Edge variant of everything else.
+/// Edge variant of everything else that has no properties (`domain::edge`).
 pub const STATIC: &str = "";
 
 /// One wish about one relationship property; wishes are carried out in order.
@@ -36,6 +36,8 @@ pub enum RelationshipChange {
     Amend(Amend),
     /// None but conditional grants.
     Clear,
+    /// This edge leads there from now on, with the properties of the reference.
+    Change(Key, Reference),
 }
 
 /// A reference to another object, as a client wrote it.
@@ -62,6 +64,8 @@ pub enum Reference {
         edge: Option<Key>,
         /// `_refProperties._grantType`.
         grant_type: String,
+        /// The rest of `_refProperties`; none when nothing is said of them, which is the same as empty but for removals.
+        properties: Option<Map<String, Value>>,
     },
 }
 

@@ -1,13 +1,13 @@
 //! An object with what is known about it, ready for a dialect to render or a filter to read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use super::document::values;
+use super::edge::is_conditional;
 use super::key::Key;
-use super::relation::CONDITIONAL;
 use super::schema::{Backing, ObjectType};
 use super::time::Timestamp;
 
@@ -34,6 +34,8 @@ pub struct Resource {
     pub related: BTreeMap<String, Vec<Related>>,
     /// Roles in effect, each once, if they were loaded.
     pub effective_roles: Option<Vec<EffectiveRole>>,
+    /// Assignments in effect, each once, if they were loaded.
+    pub effective_assignments: Vec<Resource>,
     /// Role elements that a client wrote and that lead nowhere: shown as they were sent, conferring nothing.
     pub unresolved_roles: Vec<Value>,
 }
@@ -64,14 +66,16 @@ pub struct Edge {
     pub rev: i64,
     /// Variant: empty for static, `conditional`, or a digest of its properties.
     pub variant: String,
-    /// Properties a client gave it.
+    /// What IDM shows in `_refProperties` beside `_id`, `_rev` and `_grantType`.
     pub properties: Map<String, Value>,
+    /// What SCIM keeps beside a direct grant.
+    pub kept: Map<String, Value>,
 }
 
 impl Edge {
     /// Whether a role's condition made it.
     pub fn is_conditional(&self) -> bool {
-        self.variant == CONDITIONAL
+        is_conditional(&self.variant)
     }
 }
 
@@ -86,7 +90,7 @@ pub struct EffectiveRole {
     pub name: String,
     /// How it is held.
     pub via: Via,
-    /// Properties of the static grant, if it is held directly.
+    /// What SCIM keeps of the static grant, if it is held directly.
     pub properties: Map<String, Value>,
 }
 
@@ -97,6 +101,8 @@ pub enum Via {
     Direct,
     /// A grant to a group.
     Group,
+    /// A bundle that is held.
+    Bundle,
     /// A condition.
     Conditional,
 }
@@ -107,6 +113,7 @@ impl Via {
         match self {
             Via::Direct => "direct",
             Via::Group => "group",
+            Via::Bundle => "bundle",
             Via::Conditional => "conditional",
         }
     }
@@ -190,8 +197,7 @@ impl Resource {
             let list: Vec<Value> = roles.chain(self.unresolved_roles.iter().cloned()).collect();
             return (!list.is_empty()).then_some(Value::Array(list));
         }
-        let related = self.related.get(property)?;
-        let mut elements = related.iter().map(|r| r.to_scim(base, attribute));
+        let mut elements = distinct(self.related.get(property)?).map(|r| r.to_scim(base, attribute));
         if attribute.multi_valued {
             let list: Vec<Value> = elements.collect();
             (!list.is_empty()).then_some(Value::Array(list))
@@ -199,6 +205,12 @@ impl Resource {
             elements.next()
         }
     }
+}
+
+/// Each object once: SCIM knows no parallel references.
+pub fn distinct(related: &[Related]) -> impl Iterator<Item = &Related> {
+    let mut seen = HashSet::with_capacity(related.len());
+    related.iter().filter(move |r| seen.insert(r.key))
 }
 
 impl EffectiveRole {
@@ -245,8 +257,10 @@ impl Related {
                 "type" => Some(self.kind.resource.clone()),
                 _ => None,
             };
-            if let Some(value) = value {
-                out.insert(sub.name.clone(), value.into());
+            // A bundle's order is a property of its edges.
+            let position = || self.edge.as_ref()?.properties.get("position").filter(|p| sub.name == "position" && p.is_i64());
+            if let Some(value) = value.map(Value::from).or_else(|| position().cloned()) {
+                out.insert(sub.name.clone(), value);
             }
         }
         Value::Object(out)

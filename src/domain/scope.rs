@@ -25,6 +25,13 @@ pub enum Action {
     Operator,
 }
 
+impl Action {
+    /// Whether it writes anything, or only reads and answers.
+    pub const fn writes(self) -> bool {
+        !matches!(self, Self::Read | Self::Evaluate)
+    }
+}
+
 /// What a handler names before it does anything: an action in a dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Permission {
@@ -44,6 +51,8 @@ impl Permission {
     pub fn scope(self) -> Scope {
         match self.action {
             Action::Operator => Scope::OPERATOR,
+            // Decisions are asked for in more than one dialect.
+            Action::Evaluate => position(|row| row.1.action == Action::Evaluate).unwrap_or(Scope::ADMIN),
             _ => position(|row| row.1 == self).unwrap_or(Scope::ADMIN),
         }
     }
@@ -85,6 +94,11 @@ impl Scope {
     pub const ADMIN: Self = Self(13);
     /// Creates and removes tenants; reads no identities.
     pub const OPERATOR: Self = Self(14);
+
+    /// Every scope, in the table's order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0_u8..).take(TABLE.len()).map(Self)
+    }
 
     /// The name on the wire.
     pub fn name(self) -> &'static str {
@@ -210,6 +224,8 @@ mod tests {
             ("scim.write", Dialect::Scim, Action::Roles, false),
             ("scim.read scim.roles", Dialect::Scim, Action::Roles, true),
             ("access.evaluate", Dialect::Access, Action::Evaluate, true),
+            ("access.evaluate", Dialect::Passport, Action::Evaluate, true),
+            ("passport.read", Dialect::Passport, Action::Evaluate, false),
             ("access.evaluate", Dialect::Admin, Action::Admin, false),
             ("", Dialect::Scim, Action::Read, false),
         ] {

@@ -4,12 +4,140 @@
 //! `caseExact`, ordered by its bytes, and beyond the first 253 of them by a hash; numbers, instants and booleans (false first)
 //! by value. Ids are ordered by their bytes. What has no value comes last; descending is the exact reverse.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value};
 
 use super::document::values;
 use super::error::{Fault, Kind, excerpt};
-use super::filter::Operand;
-use super::schema::{AttrPath, AttributeType, Home, ObjectType, Returned};
+use super::filter::{Operand, Pick};
+use super::schema::{AttrPath, AttributeType, Home, IdmForm, ObjectType, Returned};
+
+/// Most keys of one order.
+const MOST: usize = 8;
+
+/// What a list is sorted by: one attribute, whose direction is that of the list, or several, each in its own direction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sort {
+    // At least one.
+    keys: Vec<SortKey>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct SortKey {
+    path: AttrPath,
+    pick: Pick,
+    descending: bool,
+}
+
+impl Sort {
+    /// By one attribute.
+    pub fn by(path: AttrPath) -> Self {
+        Self { keys: vec![SortKey { path, pick: Pick::Any, descending: false }] }
+    }
+
+    /// What `_sortKeys` says (spec/idm.md §1.5), and whether the list runs from the greatest to the least. Of several keys each
+    /// has its direction within, and the list ascends.
+    ///
+    /// # Errors
+    /// [`Kind::InvalidValue`] for what is no property, has no order of its own, or may not be asked for.
+    pub fn idm(kind: &ObjectType, text: &str) -> Result<(Self, bool), Fault> {
+        let mut keys = text.split(',').map(|key| idm_key(kind, key.trim())).collect::<Result<Vec<_>, _>>()?;
+        match keys.as_mut_slice() {
+            [only] => {
+                let descending = std::mem::take(&mut only.descending);
+                Ok((Self { keys }, descending))
+            }
+            keys if keys.len() > MOST => Err(refused(text, &format!("are more than {MOST} keys"))),
+            _ => Ok((Self { keys }, false)),
+        }
+    }
+
+    /// The attributes that it reads.
+    pub fn paths(&self) -> impl Iterator<Item = AttrPath> + '_ {
+        self.keys.iter().map(|key| key.path)
+    }
+
+    /// The attribute, if it is one alone: the store may have its order.
+    pub fn single(&self) -> Option<AttrPath> {
+        match self.keys.as_slice() {
+            [only] => Some(only.path),
+            _ => None,
+        }
+    }
+
+    /// What a resource is sorted by. Several keys make one text, whose bytes are in their order.
+    pub fn value(&self, kind: &ObjectType, resource: &Map<String, Value>) -> Option<String> {
+        if let [only] = self.keys.as_slice() {
+            return only.value(kind, resource);
+        }
+        let mut bytes = Vec::new();
+        for key in &self.keys {
+            let start = bytes.len();
+            match key.value(kind, resource) {
+                // No text holds U+0000, so it ends before whatever it begins.
+                Some(value) => bytes.extend(std::iter::once(1).chain(value.bytes()).chain(std::iter::once(0))),
+                None => bytes.push(2),
+            }
+            if key.descending {
+                bytes[start..].iter_mut().for_each(|byte| *byte = !*byte);
+            }
+        }
+        let mut text = String::with_capacity(2 * bytes.len());
+        // Writing to a String cannot fail.
+        bytes.iter().for_each(|byte| _ = write!(text, "{byte:02x}"));
+        Some(text)
+    }
+}
+
+impl SortKey {
+    fn value(self, kind: &ObjectType, resource: &Map<String, Value>) -> Option<String> {
+        if self.pick == Pick::Any {
+            return value(kind, self.path, resource);
+        }
+        let leaf = kind.leaf(self.path);
+        let value = values::preferred(kind, resource, self.path)?;
+        Some(Operand::of_value(leaf.kind, leaf.compares_exactly(), value)?.index_form())
+    }
+}
+
+fn refused(text: &str, rule: &str) -> Fault {
+    Fault::new(Kind::InvalidValue, format!("_sortKeys: '{}' {rule}", excerpt(text)))
+}
+
+fn idm_key(kind: &ObjectType, text: &str) -> Result<SortKey, Fault> {
+    let (descending, pointer) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        // A plus sign that was not encoded arrives as a space, and is gone.
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let name = pointer.strip_prefix('/').unwrap_or(pointer);
+    let missing = || refused(text, &format!("is no property of {}", kind.collection));
+    if name == "_id" {
+        let path = kind.resolve_attribute("id").ok_or_else(missing)?;
+        return Ok(SortKey { path, pick: Pick::Any, descending });
+    }
+    let (name, sub) = name.split_once('/').map_or((name, None), |(name, sub)| (name, Some(sub)));
+    let property = kind.property(name).ok_or_else(missing)?;
+    let mut path = property.path;
+    if let Some(sub) = sub {
+        let (index, _) = kind.leaf(path).sub(sub).filter(|_| path.sub.is_none()).ok_or_else(missing)?;
+        path.sub = Some(index);
+    }
+    let (attribute, leaf) = (kind.attribute(path), kind.leaf(path));
+    if property.form == IdmForm::Discarded || [attribute, leaf].iter().any(|a| a.discarded || a.returned == Returned::Never) {
+        return Err(refused(text, "may not be sorted by"));
+    }
+    if leaf.kind == AttributeType::Complex {
+        return Err(refused(text, "has parts; name one of them"));
+    }
+    Ok(match property.form {
+        IdmForm::Element => SortKey { path, pick: Pick::Preferred, descending },
+        // As text 'active' comes before 'inactive', as booleans false before true.
+        IdmForm::Status => SortKey { path, pick: Pick::Any, descending: !descending },
+        _ => SortKey { path, pick: Pick::Any, descending },
+    })
+}
 
 /// The attribute behind a `sortBy`; a complex one stands for its `value`. None when the type has no such attribute.
 ///
@@ -99,6 +227,58 @@ mod tests {
         }
         for unknown in ["nope", "name.nope", "urn:nope:x", ""] {
             assert_eq!(resolve(user, unknown), Ok(None), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn keys_of_idm_are_properties() {
+        let registry = Registry::shipped().unwrap();
+        let user = registry.by_name("user").unwrap();
+        for (text, descending, first) in [
+            ("userName", false, "userName"),
+            ("-userName", true, "userName"),
+            ("+/userName", false, "userName"),
+            ("_id", false, "id"),
+            ("-/_id", true, "id"),
+            ("sn,-givenName", false, "name.familyName"),
+            ("accountStatus", true, "active"),
+            ("-accountStatus", false, "active"),
+            ("mail", false, "emails.value"),
+        ] {
+            let (sort, down) = Sort::idm(user, text).unwrap_or_else(|e| panic!("{text}: {e}"));
+            assert_eq!((down, user.path_text(sort.paths().next().unwrap()).as_str()), (descending, first), "{text}");
+        }
+        for refused in ["", "nope", "-", "userName,", "password", "manager", "roles", "userName/x", "_rev", "a,b,c,d,e,f,g,h,i"] {
+            assert_eq!(Sort::idm(user, refused).unwrap_err().kind, Kind::InvalidValue, "{refused}");
+        }
+    }
+
+    fn pair(sn: Option<&str>, title: Option<&str>) -> Map<String, Value> {
+        let body = json!({ "userName": "u", "name": { "familyName": sn }, "title": title });
+        body.as_object().unwrap().clone()
+    }
+
+    proptest::proptest! {
+        /// Several keys in one text order as the keys do one after another.
+        #[test]
+        fn several_keys_order_as_one_after_another(
+            a in (proptest::option::of("[a-cß]{0,3}"), proptest::option::of("[a-c]{0,2}")),
+            b in (proptest::option::of("[a-cß]{0,3}"), proptest::option::of("[a-c]{0,2}")),
+            down in (proptest::bool::ANY, proptest::bool::ANY),
+        ) {
+            let registry = Registry::shipped().unwrap();
+            let user = registry.by_name("user").unwrap();
+            let sign = |down| if down { "-" } else { "" };
+            let both = Sort::idm(user, &format!("{}sn,{}title", sign(down.0), sign(down.1))).unwrap().0;
+            let docs = [&a, &b].map(|(sn, title)| pair(sn.as_deref(), title.as_deref()));
+            let [left, right] = [&docs[0], &docs[1]].map(|doc| both.value(user, doc));
+            let by = |name: &str, down: bool| {
+                let sort = Sort::idm(user, name).unwrap().0;
+                let [left, right] = [&docs[0], &docs[1]].map(|doc| sort.value(user, doc));
+                let order = left.is_none().cmp(&right.is_none()).then(left.cmp(&right));
+                if down { order.reverse() } else { order }
+            };
+            proptest::prop_assert_eq!(left.cmp(&right), by("sn", down.0).then(by("title", down.1)));
         }
     }
 }

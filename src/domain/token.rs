@@ -11,6 +11,7 @@ use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use crate::domain::secret::{MasterKey, Secret, SecretError};
 
 const PREFIX: &str = "pv_";
+const SECRET_PREFIX: &str = "pvs_";
 const RANDOM_CHARS: usize = 43;
 const SUM_CHARS: usize = 6;
 const BODY_CHARS: usize = PREFIX.len() + RANDOM_CHARS;
@@ -36,8 +37,17 @@ pub enum Form {
 
 /// Makes a token of 32 random bytes.
 pub fn make(random: &[u8; 32]) -> Secret {
-    let mut text = String::with_capacity(TOKEN_CHARS);
-    text.push_str(PREFIX);
+    made(PREFIX, random)
+}
+
+/// Makes a client secret of 32 random bytes: as a token, but `pvs_`.
+pub fn make_secret(random: &[u8; 32]) -> Secret {
+    made(SECRET_PREFIX, random)
+}
+
+fn made(prefix: &str, random: &[u8; 32]) -> Secret {
+    let mut text = String::with_capacity(TOKEN_CHARS + 1);
+    text.push_str(prefix);
     text.push_str(&base62::<RANDOM_CHARS>(*random));
     let sum = checksum(&text);
     text.push_str(&sum);
@@ -128,7 +138,7 @@ fn base62<const CHARS: usize>(mut number: impl AsMut<[u8]>) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Form, Pepper, form, make};
+    use super::{Form, Pepper, form, make, make_secret};
     use crate::domain::secret::MasterKey;
 
     #[test]
@@ -140,6 +150,14 @@ mod tests {
         assert_eq!(form(top.expose()), Form::Made);
         // 62^42 needs the first of the 43 digits, so the highest number must not start with 0.
         assert_ne!(top.expose().as_bytes()[3], b'0');
+    }
+
+    #[test]
+    fn secrets_are_like_tokens_and_none() {
+        let secret = make_secret(&[7; 32]);
+        assert_eq!(secret.expose().strip_prefix("pvs_").map(str::len), Some(49));
+        assert_eq!(&secret.expose()[4..47], &make(&[7; 32]).expose()[3..46]);
+        assert_eq!(form(secret.expose()), Form::Foreign);
     }
 
     #[test]

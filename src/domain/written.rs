@@ -175,6 +175,7 @@ mod tests {
             doc: Map::new(),
             related,
             effective_roles: Some(vec![role(Via::Direct)]),
+            effective_assignments: Vec::new(),
             unresolved_roles: vec![json!({"value": "lost"})],
         };
         Written { head, doc: doc.to_owned() }

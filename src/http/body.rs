@@ -57,7 +57,11 @@ async fn parsed(
     if bytes.is_empty() { Ok(None) } else { json::parse(&bytes, shape).map(Some) }
 }
 
-async fn read(
+/// Reads a body of any form.
+///
+/// # Errors
+/// `too_large` beyond the limit; [`Kind::InvalidSyntax`] when it breaks off.
+pub(super) async fn read(
     req: &HttpRequest,
     mut payload: web::Payload,
     limit: usize,

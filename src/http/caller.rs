@@ -13,13 +13,14 @@ use serde_json::Value;
 
 use super::dry_run;
 use super::failure::{self, Failure, Wire};
+use super::request;
 use super::state::State;
 use crate::auth::Principal;
 use crate::domain::actor::Actor;
 use crate::domain::error::{Fault, Kind};
 use crate::domain::profile::Profile;
 use crate::domain::scope::{Action, Permission};
-use crate::telemetry::request;
+use crate::telemetry::request::current;
 
 /// What a handler demands of its caller.
 pub trait Demand: 'static {
@@ -78,7 +79,12 @@ impl<D: Demand> FromRequest for Caller<D> {
             let types = state.service.registry(principal.tenant).await?;
             let agent = req.headers().get(USER_AGENT).and_then(|h| h.to_str().ok());
             let head = if principal.detects() { Profile::of_head(agent, req.query_string()) } else { None };
-            let rehearsal = dry_run::wish(&req)?;
+            let rehearsal = if D::ACTION.writes() {
+                dry_run::wish(&req)?
+            } else {
+                request::only_reads(&req);
+                None
+            };
             let actor = Actor {
                 tenant: principal.tenant,
                 types,
@@ -88,7 +94,7 @@ impl<D: Demand> FromRequest for Caller<D> {
                 profile: state.auth.meet(&principal, head, rehearsal.is_some()),
                 scopes: principal.scopes,
                 dialect: D::Wire::DIALECT,
-                request_id: request::current().map_or_else(|| "".into(), |id| id.as_str().into()),
+                request_id: current().map_or_else(|| "".into(), |id| id.as_str().into()),
                 rehearsal,
             };
             Ok(Self { actor, principal, head, demand: PhantomData })
@@ -117,6 +123,14 @@ demands! {
     IdmRead: Idm, Read;
     /// To create, change and delete over IDM; roles and grants ask for more.
     IdmWrite: Idm, Write;
+    /// To view over Passport.
+    PassportRead: Passport, Read;
+    /// To write managed identities, roles and policies over Passport.
+    PassportRoles: Passport, Roles;
+    /// To ask for decisions over Passport.
+    PassportEvaluate: Passport, Evaluate;
+    /// To ask for decisions.
+    AccessEvaluate: Access, Evaluate;
     /// To configure a tenant.
     AdminAll: Admin, Admin;
     /// To create and remove tenants.

@@ -4,13 +4,13 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
 
 use crate::auth::bearer::Refusal;
 use crate::domain::dialect::Dialect;
-use crate::domain::error::{Fault, Kind};
+use crate::domain::error::{Fault, Kind, Requirement};
 use crate::service::ServiceError;
 
 /// A dialect's way to say that something failed.
@@ -19,6 +19,8 @@ pub trait Wire: fmt::Debug + 'static {
     const DIALECT: Dialect;
     /// Media type of error bodies.
     const MEDIA_TYPE: &'static str;
+    /// Whether nobody may keep the answer.
+    const NO_STORE: bool = false;
     /// HTTP status.
     fn status(kind: Kind) -> u16;
     /// Body.
@@ -36,6 +38,11 @@ impl<W: Wire> Failure<W> {
     /// The fault in this dialect.
     pub fn new(fault: Fault) -> Self {
         Self { fault, wire: PhantomData }
+    }
+
+    /// What the body of its answer says.
+    pub fn body(&self) -> Value {
+        W::body(&self.fault)
     }
 }
 
@@ -76,6 +83,13 @@ impl<W: Wire> ResponseError for Failure<W> {
         answer.insert_header((CONTENT_TYPE, HeaderValue::from_static(W::MEDIA_TYPE)));
         if W::DIALECT == Dialect::Idm {
             answer.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-cache")));
+        }
+        if W::NO_STORE {
+            answer.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
+            answer.insert_header((PRAGMA, HeaderValue::from_static("no-cache")));
+        }
+        if self.fault.kind == Kind::InvalidClient {
+            answer.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"provost\", charset=\"UTF-8\"")));
         }
         if self.fault.kind == Kind::Unauthenticated {
             answer.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
@@ -131,11 +145,7 @@ impl Wire for Idm {
         if fault.requirements.is_empty() {
             return json!({ "code": code, "reason": reason, "message": fault.detail });
         }
-        let failed: Vec<Value> = fault
-            .requirements
-            .iter()
-            .map(|r| json!({ "property": r.property, "policyRequirements": [{ "policyRequirement": r.policy }] }))
-            .collect();
+        let failed = failed_requirements(&fault.requirements);
         let (message, detail) = match code {
             403 => (
                 Kind::Policy.row().text.into(),
@@ -145,6 +155,22 @@ impl Wire for Idm {
         };
         json!({ "code": code, "reason": reason, "message": message, "detail": detail })
     }
+}
+
+/// Requirements that are not met, by property in the order of their first, as `failedPolicyRequirements` (spec/idm.md §1.2).
+pub fn failed_requirements(requirements: &[Requirement]) -> Vec<Value> {
+    let mut out: Vec<(&str, Vec<Value>)> = Vec::new();
+    for requirement in requirements {
+        let mut said = json!({ "policyRequirement": requirement.policy });
+        if !requirement.params.is_empty() {
+            said["params"] = Value::Object(requirement.params.clone());
+        }
+        match out.iter_mut().find(|(property, _)| *property == requirement.property) {
+            Some((_, known)) => known.push(said),
+            None => out.push((&requirement.property, vec![said])),
+        }
+    }
+    out.into_iter().map(|(property, said)| json!({ "property": property, "policyRequirements": said })).collect()
 }
 
 /// Admin: RFC 9457.
@@ -160,7 +186,77 @@ impl Wire for Admin {
     }
 
     fn body(fault: &Fault) -> Value {
+        problem(fault)
+    }
+}
+
+/// Access decisions: RFC 9457, as the admin API.
+#[derive(Debug)]
+pub struct Access;
+
+impl Wire for Access {
+    const DIALECT: Dialect = Dialect::Access;
+    const MEDIA_TYPE: &'static str = "application/problem+json";
+
+    fn status(kind: Kind) -> u16 {
+        kind.row().status
+    }
+
+    fn body(fault: &Fault) -> Value {
+        problem(fault)
+    }
+}
+
+/// Passport: `{status, error, message}`, whatever went wrong (docs/passport.md).
+#[derive(Debug)]
+pub struct Passport;
+
+impl Wire for Passport {
+    const DIALECT: Dialect = Dialect::Passport;
+    const MEDIA_TYPE: &'static str = "application/json";
+
+    fn status(kind: Kind) -> u16 {
+        kind.row().status
+    }
+
+    fn body(fault: &Fault) -> Value {
         let row = fault.kind.row();
-        json!({ "type": format!("urn:provost:problem:{}", row.code), "title": row.text, "status": row.status, "detail": fault.detail })
+        json!({ "status": row.status, "error": row.code, "message": fault.detail })
+    }
+}
+
+fn problem(fault: &Fault) -> Value {
+    let row = fault.kind.row();
+    json!({ "type": format!("urn:provost:problem:{}", row.code), "title": row.text, "status": row.status, "detail": fault.detail })
+}
+
+/// The token endpoint and those beside it: RFC 6749 §5.2, which has an `error` of its own for little, and says 400 to the rest.
+#[derive(Debug)]
+pub struct OAuth;
+
+impl Wire for OAuth {
+    const DIALECT: Dialect = Dialect::Passport;
+    const MEDIA_TYPE: &'static str = "application/json";
+    const NO_STORE: bool = true;
+
+    fn status(kind: Kind) -> u16 {
+        kind.row().status
+    }
+
+    fn body(fault: &Fault) -> Value {
+        let error = match fault.kind {
+            Kind::InvalidClient => "invalid_client",
+            Kind::InvalidScope => "invalid_scope",
+            Kind::InvalidTarget => "invalid_target",
+            Kind::UnauthorizedClient => "unauthorized_client",
+            Kind::UnsupportedGrantType => "unsupported_grant_type",
+            // What a bearer is told (RFC 6750 §3.1).
+            Kind::Unauthenticated => "invalid_token",
+            Kind::Forbidden => "insufficient_scope",
+            Kind::Unavailable | Kind::TooManyRequests => "temporarily_unavailable",
+            Kind::Internal => "server_error",
+            _ => "invalid_request",
+        };
+        json!({ "error": error, "error_description": fault.detail })
     }
 }

@@ -1,5 +1,6 @@
 //! Everything that knows actix: the URL map, extractors, and one codec a dialect over the use-cases.
 
+pub mod access;
 pub mod address;
 pub mod admin;
 pub mod base;
@@ -10,7 +11,9 @@ pub mod etag;
 pub mod failure;
 pub mod health;
 pub mod idm;
+pub mod oauth;
 pub mod openapi;
+pub mod passport;
 pub mod path;
 pub mod prefer;
 pub mod query;

@@ -1,11 +1,12 @@
 //! The URL map, on one page. Every address answers with and without a slash at its end, HEAD wherever GET, and any other
 //! method with 405 in its dialect's form.
 
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig, scope};
 
 use super::address::{at, read};
-use super::failure::{Admin, Idm, Scim};
-use super::{admin, health, idm, openapi, scim};
+use super::failure::{Access, Admin, Idm, OAuth, Passport, Scim};
+use super::{access, admin, health, idm, oauth, openapi, passport, scim};
 
 /// Every address.
 pub fn routes(app: &mut ServiceConfig) {
@@ -13,6 +14,16 @@ pub fn routes(app: &mut ServiceConfig) {
         .route("/ready", read().to(health::ready))
         .route("/metrics", read().to(health::metrics))
         .route("/openapi.json", read().to(openapi::openapi))
+        .route("/.well-known/authzen-configuration", read().to(access::configuration))
+        .route("/.well-known/jwks.json", read().to(oauth::metadata::keys))
+        .route("/.well-known/oauth-authorization-server", read().to(oauth::metadata::server))
+        .route("/.well-known/oauth-protected-resource", read().to(oauth::metadata::resource))
+        .service(at("/oauth2/token").post(oauth::token::token).or::<OAuth>())
+        .service(at("/api/m2m/oauth/token").post(oauth::token::token).or::<OAuth>())
+        .service(at("/passport/oauth/token").post(oauth::token::token).or::<OAuth>())
+        .service(at("/oauth2/introspect").post(oauth::tokens::introspect).or::<OAuth>())
+        .service(at("/oauth2/revoke").post(oauth::tokens::revoke).or::<OAuth>())
+        .service(at("/passport/idinfo").get(passport::idinfo::idinfo).or::<Passport>())
         .service(
             scope("/scim/v2")
                 .service(at("/ServiceProviderConfig").get(scim::discovery::provider).or::<Scim>())
@@ -47,31 +58,145 @@ pub fn routes(app: &mut ServiceConfig) {
         .service(scope("/scim").default_service(web::to(scim::other_version)))
         .service(
             scope("/openidm")
-                .service(at("/managed/{type}").get(idm::resources::query).post(idm::resources::create).or::<Idm>())
+                .service(at("/managed/{type}").get(idm::listing::query).post(idm::resources::act).or::<Idm>())
                 .service(
                     at("/managed/{type}/{id}")
                         .get(idm::resources::get)
                         .put(idm::resources::put)
                         .patch(idm::resources::modify)
-                        .post(idm::resources::modify)
+                        .post(idm::resources::act_on)
                         .delete(idm::resources::delete)
                         .or::<Idm>(),
                 )
                 .service(
                     at("/managed/{type}/{id}/{property}")
                         .get(idm::relationships::list)
-                        .post(idm::relationships::create)
+                        .post(idm::relationships::act)
                         .put(idm::relationships::put)
+                        .patch(idm::relationships::modify)
                         .delete(idm::relationships::delete)
                         .or::<Idm>(),
                 )
                 .service(
                     at("/managed/{type}/{id}/{property}/{edge}")
                         .get(idm::relationships::get)
+                        .put(idm::relationships::change)
+                        .patch(idm::relationships::modify)
                         .delete(idm::relationships::delete)
                         .or::<Idm>(),
                 )
-                .default_service(web::to(idm::unknown)),
+                .service(at("/internal/{type}").get(idm::listing::query).post(idm::resources::act).or::<Idm>())
+                .service(
+                    at("/internal/{type}/{id}")
+                        .get(idm::resources::get)
+                        .put(idm::resources::put)
+                        .patch(idm::resources::modify)
+                        .post(idm::resources::act_on)
+                        .delete(idm::resources::delete)
+                        .or::<Idm>(),
+                )
+                .service(
+                    at("/internal/{type}/{id}/{property}")
+                        .get(idm::relationships::list)
+                        .post(idm::relationships::act)
+                        .or::<Idm>(),
+                )
+                .service(
+                    at("/internal/{type}/{id}/{property}/{edge}")
+                        .get(idm::relationships::get)
+                        .put(idm::relationships::change)
+                        .patch(idm::relationships::modify)
+                        .delete(idm::relationships::delete)
+                        .or::<Idm>(),
+                )
+                .service(at("/privilege").post(idm::privileges::list).or::<Idm>())
+                .service(at("/privilege/{space}/{type}").get(idm::privileges::of_type).or::<Idm>())
+                .service(at("/privilege/{space}/{type}/{id}").get(idm::privileges::of_object).or::<Idm>())
+                .service(at("/policy/managed/{type}").post(idm::policy::validate).or::<Idm>())
+                .service(at("/policy/managed/{type}/{id}").post(idm::policy::validate).or::<Idm>())
+                .default_service(web::to(idm::unknown))
+                .wrap(from_fn(idm::protocol::speak)),
+        )
+        .service(
+            scope("/passport")
+                .service(at("/check-permission").post(passport::check::check).or::<Passport>())
+                .service(
+                    at("/admin/resource-policies")
+                        .get(passport::policies::list)
+                        .post(passport::policies::create)
+                        .or::<Passport>(),
+                )
+                .service(
+                    at("/admin/resource-policies/{id}")
+                        .get(passport::policies::get)
+                        .put(passport::policies::replace)
+                        .delete(passport::policies::delete)
+                        .or::<Passport>(),
+                )
+                .service(at("/admin/roles").get(passport::roles::list).post(passport::roles::create).or::<Passport>())
+                .service(
+                    at("/admin/roles/{name}")
+                        .get(passport::roles::get)
+                        .put(passport::roles::modify)
+                        .patch(passport::roles::modify)
+                        .delete(passport::roles::delete)
+                        .or::<Passport>(),
+                )
+                .service(
+                    at("/admin/managed-identities")
+                        .get(passport::identities::list)
+                        .post(passport::identities::create)
+                        .or::<Passport>(),
+                )
+                .service(
+                    at("/admin/managed-identities/{id}")
+                        .get(passport::identities::get)
+                        .patch(passport::identities::modify)
+                        .delete(passport::identities::delete)
+                        .or::<Passport>(),
+                )
+                .service(at("/admin/managed-identities/{id}/disable").post(passport::identities::disable).or::<Passport>())
+                .service(at("/admin/managed-identities/{id}/enable").post(passport::identities::enable).or::<Passport>())
+                .service(at("/admin/managed-identities/{id}/tags").put(passport::identities::tag).or::<Passport>())
+                .service(at("/admin/managed-identities/{id}/roles").put(passport::identities::replace_roles).or::<Passport>())
+                .service(
+                    at("/admin/managed-identities/{id}/roles/{roleName}")
+                        .post(passport::identities::add_role)
+                        .delete(passport::identities::remove_role)
+                        .or::<Passport>(),
+                )
+                .service(
+                    at("/admin/managed-identities/{id}/secrets")
+                        .get(passport::credentials::secrets)
+                        .post(passport::credentials::add_secret)
+                        .or::<Passport>(),
+                )
+                .service(
+                    at("/admin/managed-identities/{id}/secrets/{sid}")
+                        .delete(passport::credentials::remove_secret)
+                        .or::<Passport>(),
+                )
+                .service(
+                    at("/admin/managed-identities/{id}/keys")
+                        .get(passport::credentials::keys)
+                        .post(passport::credentials::add_key)
+                        .or::<Passport>(),
+                )
+                .service(
+                    at("/admin/managed-identities/{id}/keys/{kid}").delete(passport::credentials::remove_key).or::<Passport>(),
+                )
+                .service(
+                    at("/admin/managed-identities/{id}/revoke-tokens")
+                        .post(passport::credentials::revoke_tokens)
+                        .or::<Passport>(),
+                )
+                .default_service(web::to(passport::unknown)),
+        )
+        .service(
+            scope("/access/v1")
+                .service(at("/evaluation").post(access::evaluation).or::<Access>())
+                .service(at("/evaluations").post(access::evaluations).or::<Access>())
+                .default_service(web::to(access::unknown)),
         )
         .service(
             scope("/admin/v1")
@@ -79,7 +204,10 @@ pub fn routes(app: &mut ServiceConfig) {
                 .service(at("/tokens/{id}").get(admin::tokens::get).delete(admin::tokens::revoke).or::<Admin>())
                 .service(at("/profiles").get(admin::profiles::list).or::<Admin>())
                 .service(at("/tenants").get(admin::tenants::list).post(admin::tenants::create).or::<Admin>())
+                .service(at("/signing-keys").get(admin::signing_keys::list).post(admin::signing_keys::rotate).or::<Admin>())
+                .service(at("/signing-keys/{id}").delete(admin::signing_keys::remove).or::<Admin>())
                 .service(at("/changes").get(admin::changes::list).or::<Admin>())
+                .service(at("/findings").get(admin::findings::list).or::<Admin>())
                 .service(at("/types").get(admin::types::list).or::<Admin>())
                 .service(
                     at("/types/{type}").get(admin::types::get).put(admin::types::put).delete(admin::types::delete).or::<Admin>(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Issuer};
 use crate::domain::cursor::Cursors;
 use crate::domain::document::json;
 use crate::domain::{filter, patch};
@@ -22,6 +22,8 @@ pub struct Limits {
     pub bulk_body: usize,
     /// Most operations of a bulk.
     pub bulk_operations: usize,
+    /// Most references of a bulk on a relationship.
+    pub bulk_references: usize,
     /// Nesting and elements of a JSON body.
     pub json: json::Limits,
     /// Size of a filter.
@@ -45,6 +47,8 @@ pub struct State {
     pub service: Service,
     /// Who is calling.
     pub auth: Authenticator,
+    /// Who makes signed tokens.
+    pub issuer: Issuer,
     /// Base of every address that is told to clients, without a slash at its end.
     pub public_url: Arc<str>,
     /// Limits on requests.

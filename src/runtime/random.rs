@@ -8,6 +8,11 @@ use uuid::Uuid;
 #[error("the operating system gave no random bytes")]
 pub struct NoRandomness;
 
+/// The operating system's generator, for what draws by itself: signatures, and keys that are made.
+pub fn source() -> SystemRandom {
+    SystemRandom::new()
+}
+
 /// `N` bytes from the operating system's generator.
 pub fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
     let mut out = [0; N];

@@ -24,10 +24,21 @@ pub mod op {
     pub const EDGE_ADD: &str = "edge_add";
     /// An edge from the object to another was taken away.
     pub const EDGE_REMOVE: &str = "edge_remove";
+    /// An edge between the same objects got other properties.
+    pub const EDGE_UPDATE: &str = "edge_update";
+    /// The temporal constraint of a role, or of the edge from the object to another, began to hold.
+    pub const START: &str = "start";
+    /// The temporal constraint of a role, or of the edge from the object to another, ceased to hold.
+    pub const END: &str = "end";
+    /// Nothing changed; every target is to look at the object again.
+    pub const CHECK: &str = "check";
 }
 
 /// What stands for object types among the types of objects; no type is called so.
 pub(super) const TYPE: &str = "object-type";
+
+/// What stands for policies of resources.
+const POLICY: &str = "resource-policy";
 
 /// An object's document, and its `externalId` of the caller's source.
 pub(crate) type State<'a> = (&'a Map<String, Value>, Option<&'a str>);
@@ -65,11 +76,7 @@ impl Context {
         before: Option<State<'_>>,
         after: Option<State<'_>>,
     ) -> ChangeRow {
-        let op = match (before, after) {
-            (None, _) => op::CREATE,
-            (_, None) => op::DELETE,
-            _ => op::UPDATE,
-        };
+        let op = op_of(before.is_some(), after.is_some());
         let found = difference(kind, before.map(|(doc, _)| doc), after.map(|(doc, _)| doc));
         let ids = [before, after].map(|state| state.and_then(|(_, external_id)| external_id));
         let mut detail = Map::new();
@@ -87,28 +94,80 @@ impl Context {
         self.change(op, &kind.name, key, rev, None, &Value::Object(detail))
     }
 
+    /// The row that has every target look at an object again.
+    pub(crate) fn check_change(&self, kind: &str, key: Key, rev: i64) -> ChangeRow {
+        self.change(op::CHECK, kind, key, rev, None, &Value::Object(Map::new()))
+    }
+
+    /// The row for what an account proves itself with, or the end of its tokens.
+    pub(crate) fn credential_change(&self, kind: &str, key: Key, rev: i64, detail: &Value) -> ChangeRow {
+        self.change(op::UPDATE, kind, key, rev, None, &json!({ "credentials": detail }))
+    }
+
     /// The row for an object type that was made, changed or removed.
     pub(crate) fn type_change(&self, rev: i64, before: bool, after: bool, detail: &Value) -> ChangeRow {
-        let op = match (before, after) {
-            (false, _) => op::CREATE,
-            (_, false) => op::DELETE,
-            _ => op::UPDATE,
-        };
-        self.change(op, TYPE, Key::new(uuid::Uuid::nil()), rev, None, detail)
+        self.change(op_of(before, after), TYPE, Key::new(uuid::Uuid::nil()), rev, None, detail)
+    }
+
+    /// Appends the row for a policy that was made, changed or removed, whole before and after.
+    pub(crate) fn record_policy(
+        &self,
+        conn: &mut Conn,
+        (id, rev): (Key, i64),
+        before: Option<&Value>,
+        after: Option<&Value>,
+    ) -> Result<()> {
+        let mut detail = Map::new();
+        for (member, value) in [("before", before), ("after", after)] {
+            detail.extend(value.map(|value| (member.to_owned(), value.clone())));
+        }
+        let op = op_of(before.is_some(), after.is_some());
+        let row = self.change(op, POLICY, id, rev, None, &Value::Object(detail));
+        // Not for the journal of a dry run: it tells of objects, grants and edges.
+        changes::append(conn, self.actor.tenant, &[row])?;
+        Ok(())
     }
 
     /// Appends the rows for edges that were made or taken away; each belongs to the object that its edge starts from, and names
     /// both ends as they are called at this instant.
     pub(crate) fn record_edges(&self, conn: &mut Conn, added: &[EdgeRow], removed: &[EdgeRow]) -> Result<()> {
-        let all = || added.iter().chain(removed);
-        let ends = all().flat_map(|e| [(e.from_type.clone(), e.from_key), (e.to_type.clone(), e.to_key)]);
+        let added = added.iter().map(|edge| (op::EDGE_ADD, edge, None));
+        self.record_edge_rows(conn, added.chain(removed.iter().map(|edge| (op::EDGE_REMOVE, edge, None))).collect())
+    }
+
+    /// Appends the rows for edges that got other properties; each pair is before and after.
+    pub(crate) fn record_amended(&self, conn: &mut Conn, pairs: &[(EdgeRow, EdgeRow)]) -> Result<()> {
+        self.record_edge_rows(conn, pairs.iter().map(|(before, after)| (op::EDGE_UPDATE, after, Some(before))).collect())
+    }
+
+    /// Appends the row for an edge whose temporal constraint began or ceased to hold.
+    pub(crate) fn record_edge_instant(&self, conn: &mut Conn, op: &'static str, edge: &EdgeRow) -> Result<()> {
+        self.record_edge_rows(conn, vec![(op, edge, None)])
+    }
+
+    /// Appends the row for an object whose temporal constraint began or ceased to hold.
+    pub(crate) fn record_object_instant(
+        &self,
+        conn: &mut Conn,
+        op: &'static str,
+        kind: &str,
+        key: Key,
+        rev: i64,
+        detail: &Value,
+    ) -> Result<()> {
+        self.record(conn, &[self.change(op, kind, key, rev, None, detail)])
+    }
+
+    fn record_edge_rows(&self, conn: &mut Conn, all: Vec<(&'static str, &EdgeRow, Option<&EdgeRow>)>) -> Result<()> {
+        let ends = all.iter().flat_map(|(_, e, _)| [(e.from_type.clone(), e.from_key), (e.to_type.clone(), e.to_key)]);
         let labels = self.labels(conn, ends)?;
         let end = |kind: &str, key: &Key| {
             let label = labels.get(key);
             json!({ "type": kind, "id": label.map(|l| l.wire_id.as_str()), "name": label.and_then(|l| l.name.as_deref()) })
         };
-        let row = |op: &'static str, edge: &EdgeRow| {
-            let detail = json!({
+        let mut rows = Vec::with_capacity(all.len());
+        for (op, edge, before) in &all {
+            let mut detail = json!({
                 "relation": edge.relation,
                 "variant": edge.variant,
                 "toType": edge.to_type,
@@ -116,14 +175,24 @@ impl Context {
                 "from": end(&edge.from_type, &edge.from_key),
                 "to": end(&edge.to_type, &edge.to_key),
             });
-            self.change(op, &edge.from_type, edge.from_key, edge.rev, Some(edge.to_key), &detail)
-        };
-        let rows: Vec<ChangeRow> = added
-            .iter()
-            .map(|edge| row(op::EDGE_ADD, edge))
-            .chain(removed.iter().map(|edge| row(op::EDGE_REMOVE, edge)))
-            .collect();
+            let shown = |edge: &EdgeRow| load::edge_properties(edge).map(|p| p.shown);
+            let (now, was) = (shown(edge)?, before.map(shown).transpose()?);
+            for (name, properties) in [("propertiesBefore", was), ("properties", Some(now).filter(|p| !p.is_empty()))] {
+                if let Some(properties) = properties {
+                    detail[name] = Value::Object(properties);
+                }
+            }
+            rows.push(self.change(op, &edge.from_type, edge.from_key, edge.rev, Some(edge.to_key), &detail));
+        }
         self.record(conn, &rows)
+    }
+}
+
+const fn op_of(before: bool, after: bool) -> &'static str {
+    match (before, after) {
+        (false, _) => op::CREATE,
+        (_, false) => op::DELETE,
+        _ => op::UPDATE,
     }
 }
 

@@ -1,23 +1,25 @@
 //! Carrying out what a client asks of an object's relationships: references resolved, edges written as sets, never as arrays.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::load::far_end;
+use super::load::{edge_properties, far_end};
 use super::references::Found;
-use super::{Context, Result, effective};
+use super::{Context, Result, effective, temporal};
 use crate::domain::dialect::Dialect;
 use crate::domain::document::reference;
+use crate::domain::edge::{self, EdgeProperties};
 use crate::domain::error::{Fault, Kind, excerpt};
 use crate::domain::filter::eval;
 use crate::domain::key::Key;
-use crate::domain::relation::{CONDITIONAL, Reference, RelationshipChange, RelationshipWrite, STATIC};
-use crate::domain::resource::{EffectiveRole, Related, encode_segment};
-use crate::domain::schema::relationship::{GRANT, MAX_DEPTH, MEMBERSHIP};
+use crate::domain::relation::{Reference, RelationshipChange, RelationshipWrite, STATIC};
+use crate::domain::resource::{EffectiveRole, Related, distinct, encode_segment};
+use crate::domain::schema::relationship::{ASSIGNMENT, AUTHORIZATION, BUNDLE, GRANT, MAX_DEPTH, MEMBERSHIP};
 use crate::domain::schema::{ObjectType, Relationship, Side};
 use crate::domain::scope::Action;
+use crate::domain::temporal::holds;
 use crate::runtime::random;
 use crate::store::edges::EdgeRow;
 use crate::store::unresolved::UnresolvedRow;
@@ -52,9 +54,15 @@ impl Context {
         Ok(moved)
     }
 
-    /// What follows from edges made and taken away: change rows, and the revisions of the objects they belong to. The
-    /// revision of `own` is its writer's business.
+    /// What follows from edges made and taken away: change rows, the revisions of the objects they belong to, and the grants
+    /// whose conditions read along them. The revision of `own` is its writer's business.
     pub(crate) fn after_edges(&self, conn: &mut Conn, added: &[EdgeRow], removed: &[EdgeRow], own: Option<Key>) -> Result<()> {
+        self.note_edges(conn, added, removed, own)?;
+        self.edges_moved(conn, added, removed)
+    }
+
+    /// The same without the grants.
+    pub(crate) fn note_edges(&self, conn: &mut Conn, added: &[EdgeRow], removed: &[EdgeRow], own: Option<Key>) -> Result<()> {
         let mut moved: BTreeSet<(String, Key)> = BTreeSet::new();
         for edge in added.iter().chain(removed) {
             for (name, key, side) in [(&edge.from_type, edge.from_key, Side::From), (&edge.to_type, edge.to_key, Side::To)] {
@@ -69,6 +77,7 @@ impl Context {
         for (kind, key) in moved {
             objects::bump(conn, self.actor.tenant, &kind, key, self.now)?;
         }
+        self.time_edges(conn, added, removed)?;
         self.record_edges(conn, added, removed)
     }
 
@@ -101,6 +110,7 @@ impl Writer<'_> {
             // A singleton takes the place of what is there.
             RelationshipChange::Add(references) | RelationshipChange::Replace(references) => self.replace(conn, references),
             RelationshipChange::Clear => self.replace(conn, &[]),
+            RelationshipChange::Change(edge, reference) => self.change(conn, *edge, reference),
             RelationshipChange::Remove(references) => self.remove(conn, references),
             RelationshipChange::RemoveMatching(filter) => {
                 let Some(path) = reference::attribute_of(self.kind, &self.relationship.name) else { return Ok(false) };
@@ -126,7 +136,7 @@ impl Writer<'_> {
         for found in self.resolve(conn, references, false)? {
             match found {
                 Found::Derived => {}
-                Found::Object { kind, key, properties } => fresh.push(self.edge(&kind, key, properties)),
+                Found::Object { kind, key, properties, .. } => fresh.push(self.edge(&kind, key, &properties)),
                 Found::Nothing { value, element } => changed |= self.record(conn, &value, &element)?,
             }
         }
@@ -137,31 +147,21 @@ impl Writer<'_> {
         let tenant = self.ctx.actor.tenant;
         let idm = self.ctx.actor.dialect == Dialect::Idm;
         let found = self.resolve(conn, references, true)?;
-        let here = edges::of(conn, tenant, &self.relationship.relation, self.relationship.side, self.key, None, i64::MAX)?;
-        let mut wanted: BTreeMap<Key, EdgeRow> = BTreeMap::new();
+        let mut here = edges::of(conn, tenant, &self.relationship.relation, self.relationship.side, self.key, None, i64::MAX)?;
+        here.retain(|edge| !edge.is_conditional());
+        let hidden = if idm || references.is_empty() { Vec::new() } else { self.out_of_time(conn, &mut here)? };
         let mut loose: BTreeMap<String, String> = BTreeMap::new();
+        let mut wanted = Vec::new();
         for found in found {
             match found {
                 Found::Derived => {}
-                Found::Object { kind, key, properties } => _ = wanted.insert(key, self.edge(&kind, key, properties)),
+                Found::Object { kind, key, properties, edge } => wanted.push((edge, self.edge(&kind, key, &properties))),
                 Found::Nothing { value, element } => _ = loose.insert(value, element),
             }
         }
-        let mut gone = Vec::new();
-        let mut changed = false;
-        for edge in here.into_iter().filter(|e| e.variant != CONDITIONAL) {
-            match wanted.remove(&far_end(&edge, self.relationship.side).1) {
-                None => gone.push(edge),
-                // IDM neither shows these properties nor writes them.
-                Some(want) if !idm && want.properties != edge.properties => {
-                    edges::update_properties(conn, tenant, edge.id, edge.rev, want.properties.as_deref())?;
-                    changed = true;
-                }
-                Some(_) => {}
-            }
-        }
-        changed |= self.delete(conn, gone)?;
-        changed |= self.put(conn, &wanted.into_values().collect::<Vec<_>>())?;
+        let equal = |a: &EdgeRow, b: &EdgeRow| (a.from_key, a.to_key, &a.variant) == (b.from_key, b.to_key, &b.variant);
+        wanted.retain(|(_, want)| !hidden.iter().any(|edge| equal(edge, want)));
+        let mut changed = if idm { self.bring_about(conn, here, wanted)? } else { self.bring_about_loosely(conn, here, wanted)? };
         for known in if idm { Vec::new() } else { self.unresolved(conn)? } {
             if loose.get(&known.value) != Some(&known.element) {
                 changed |= unresolved::remove(conn, tenant, self.key, &known.relation, &known.value)?;
@@ -173,8 +173,135 @@ impl Writer<'_> {
         Ok(changed)
     }
 
+    /// Takes the grants out of `here` that are not in effect: SCIM does not show them, so that what a client writes back
+    /// says nothing of them.
+    fn out_of_time(&self, conn: &mut Conn, here: &mut Vec<EdgeRow>) -> Result<Vec<EdgeRow>> {
+        if self.relationship.relation != GRANT || self.relationship.side != Side::From || here.is_empty() {
+            return Ok(Vec::new());
+        }
+        let roles = self.ctx.role_intervals(conn, &here.iter().map(|edge| edge.to_key).collect::<Vec<_>>())?;
+        let mut hidden = Vec::new();
+        for edge in std::mem::take(here) {
+            let shown = holds([temporal::interval(&edge)?, roles.get(&edge.to_key).copied()], self.ctx.now);
+            if shown { here.push(edge) } else { hidden.push(edge) }
+        }
+        Ok(hidden)
+    }
+
+    /// Makes the edges those that are wanted: who names one changes it, who equals one keeps it (spec/idm.md §2.4).
+    fn bring_about(&self, conn: &mut Conn, here: Vec<EdgeRow>, wanted: Vec<(Option<Key>, EdgeRow)>) -> Result<bool> {
+        let side = self.relationship.side;
+        let mut left: HashMap<Key, EdgeRow> = here.into_iter().map(|edge| (edge.id, edge)).collect();
+        let (named, free): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|(id, _)| id.is_some_and(|id| left.contains_key(&id)));
+        let (mut gone, mut fresh) = (Vec::new(), Vec::new());
+        let mut amended = Vec::new();
+        for (id, want) in named {
+            let Some(edge) = id.and_then(|id| left.remove(&id)) else { continue };
+            self.turn(edge, want, &mut amended, &mut gone, &mut fresh)?;
+        }
+        let mut equal: HashMap<(Key, String), Key> = left.values().map(|e| ((e.other(side), e.variant.clone()), e.id)).collect();
+        for (_, want) in free {
+            match equal.remove(&(want.other(side), want.variant.clone())) {
+                Some(id) => _ = left.remove(&id),
+                None => fresh.push(want),
+            }
+        }
+        gone.extend(left.into_values());
+        gone.sort_unstable_by_key(|edge| edge.id);
+        let changed = self.delete(conn, gone)?;
+        let changed = self.amend(conn, &amended)? || changed;
+        Ok(self.put(conn, &fresh)? || changed)
+    }
+
+    /// What becomes of an edge that is wanted otherwise: its id stays, its revision moves.
+    fn turn(
+        &self,
+        edge: EdgeRow,
+        mut want: EdgeRow,
+        amended: &mut Vec<(EdgeRow, EdgeRow)>,
+        gone: &mut Vec<EdgeRow>,
+        fresh: &mut Vec<EdgeRow>,
+    ) -> Result<()> {
+        let same_ends = edge.from_key == want.from_key && edge.to_key == want.to_key;
+        if same_ends && edge.variant == want.variant {
+            return Ok(());
+        }
+        let mut properties = edge_properties(&want)?;
+        properties.kept = edge_properties(&edge)?.kept;
+        (want.id, want.rev, want.created, want.properties) = (edge.id, edge.rev + 1, edge.created, properties.to_text());
+        if same_ends {
+            amended.push((edge, want));
+        } else {
+            gone.push(edge);
+            fresh.push(want);
+        }
+        Ok(())
+    }
+
+    // SCIM knows no parallel references: one stands for all edges that lead there.
+    fn bring_about_loosely(&self, conn: &mut Conn, here: Vec<EdgeRow>, wanted: Vec<(Option<Key>, EdgeRow)>) -> Result<bool> {
+        let side = self.relationship.side;
+        let mut fresh: BTreeMap<Key, EdgeRow> = wanted.into_iter().map(|(_, edge)| (edge.other(side), edge)).collect();
+        let mut known = BTreeSet::new();
+        let mut gone = Vec::new();
+        let mut changed = false;
+        for edge in here {
+            let far = edge.other(side);
+            match fresh.remove(&far) {
+                Some(want) => {
+                    changed |= self.keep(conn, &edge, &want)?;
+                    known.insert(far);
+                }
+                None if known.contains(&far) => {}
+                None => gone.push(edge),
+            }
+        }
+        changed |= self.delete(conn, gone)?;
+        Ok(self.put(conn, &fresh.into_values().collect::<Vec<_>>())? || changed)
+    }
+
+    /// Makes what SCIM keeps beside an edge that of another.
+    fn keep(&self, conn: &mut Conn, edge: &EdgeRow, want: &EdgeRow) -> Result<bool> {
+        let (mut now, kept) = (edge_properties(edge)?, edge_properties(want)?.kept);
+        if now.kept == kept {
+            return Ok(false);
+        }
+        now.kept = kept;
+        Ok(edges::update_properties(conn, self.ctx.actor.tenant, edge.id, edge.rev, now.to_text().as_deref())?)
+    }
+
+    /// Changes one edge of this object.
+    fn change(&self, conn: &mut Conn, id: Key, reference: &Reference) -> Result<bool> {
+        let (tenant, side) = (self.ctx.actor.tenant, self.relationship.side);
+        let missing = || Fault::new(Kind::NotFound, "no such relationship");
+        let edge = edges::get(conn, tenant, id)?.ok_or_else(missing)?;
+        let mut found = self.resolve(conn, std::slice::from_ref(reference), true)?;
+        let want = match found.pop() {
+            Some(Found::Object { kind, key, properties, .. }) => Some(self.edge(&kind, key, &properties)),
+            _ => None,
+        };
+        if edge.is_conditional() {
+            // Restating it is no change.
+            let same = want.is_none() && self.find(conn, reference)?.is_some_and(|(_, far)| far == edge.other(side));
+            return if same { Ok(false) } else { Err(self.ctx.conditional_refusal(conn, edge.to_key)?.into()) };
+        }
+        let Some(want) = want else {
+            let text = "_grantType 'conditional' is set by a role's condition alone";
+            return Err(Fault::new(Kind::InvalidValue, text).into());
+        };
+        let beside = edges::find(conn, tenant, &want.relation, want.from_key, want.to_key)?;
+        if beside.iter().any(|other| other.id != id && other.variant == want.variant) {
+            return Err(self.duplicate(conn, &want)?.into());
+        }
+        let (mut amended, mut gone, mut fresh) = (Vec::new(), Vec::new(), Vec::new());
+        self.turn(edge, want, &mut amended, &mut gone, &mut fresh)?;
+        let changed = self.amend(conn, &amended)?;
+        let changed = self.delete(conn, gone)? || changed;
+        Ok(self.put(conn, &fresh)? || changed)
+    }
+
     fn remove(&self, conn: &mut Conn, references: &[Reference]) -> Result<bool> {
-        let (ctx, tenant, side) = (self.ctx, self.ctx.actor.tenant, self.relationship.side);
+        let (tenant, side) = (self.ctx.actor.tenant, self.relationship.side);
         let mut gone: BTreeMap<Key, EdgeRow> = BTreeMap::new();
         let mut changed = false;
         for reference in references {
@@ -184,41 +311,65 @@ impl Writer<'_> {
             let Some((_, far)) = self.find(conn, reference)? else { continue };
             let (from, to) = if side == Side::From { (self.key, far) } else { (far, self.key) };
             let here = edges::find(conn, tenant, &self.relationship.relation, from, to)?;
-            let named = |e: &&EdgeRow| match reference {
-                Reference::Exact { edge: Some(id), .. } => e.id == *id,
-                Reference::Exact { grant_type, .. } => e.variant == *grant_type,
-                Reference::Loose { .. } => e.variant != CONDITIONAL,
-            };
-            match here.iter().find(named) {
-                Some(edge) if edge.variant == CONDITIONAL => return Err(ctx.conditional_refusal(conn, edge.to_key)?.into()),
-                Some(edge) => _ = gone.insert(edge.id, edge.clone()),
-                None if here.iter().any(|e| e.variant == CONDITIONAL) => return Err(ctx.conditional_refusal(conn, to)?.into()),
-                None => {}
-            }
+            gone.extend(self.named(conn, reference, &here)?.into_iter().map(|edge| (edge.id, edge.clone())));
         }
         Ok(self.delete(conn, gone.into_values().collect())? || changed)
     }
 
+    /// Which of the parallel edges to one object a reference names, for removal.
+    pub(super) fn named<'e>(&self, conn: &mut Conn, reference: &Reference, here: &'e [EdgeRow]) -> Result<Vec<&'e EdgeRow>> {
+        let named = |e: &&EdgeRow| match reference {
+            Reference::Exact { edge: Some(id), .. } => e.id == *id,
+            Reference::Exact { grant_type, properties: Some(given), .. } => e.variant == edge::variant(grant_type, given),
+            // Nothing is said but whom it leads to.
+            Reference::Exact { .. } | Reference::Loose { .. } => !e.is_conditional(),
+        };
+        let mut found: Vec<&EdgeRow> = here.iter().filter(named).collect();
+        // A bare reference equals the edge without properties, if there is one.
+        if let (Reference::Exact { .. }, Some(plain)) = (reference, found.iter().position(|e| e.variant == STATIC)) {
+            found = vec![found[plain]];
+        }
+        match here.iter().find(|e| e.is_conditional()) {
+            Some(edge) if found.is_empty() || found.iter().any(|e| e.is_conditional()) => {
+                Err(self.ctx.conditional_refusal(conn, edge.to_key)?.into())
+            }
+            _ => Ok(found),
+        }
+    }
+
     /// Makes those edges that are not there.
     fn insert(&self, conn: &mut Conn, rows: Vec<EdgeRow>) -> Result<bool> {
-        let tenant = self.ctx.actor.tenant;
-        let mut fresh = Vec::with_capacity(rows.len());
+        let side = self.relationship.side;
+        let idm = self.ctx.actor.dialect == Dialect::Idm;
+        let others: Vec<Key> = rows.iter().map(|row| row.other(side)).collect();
+        let mut here = self.beside(conn, &others)?;
+        let mut fresh: Vec<EdgeRow> = Vec::with_capacity(rows.len());
         let mut changed = false;
         for row in rows {
-            let here = edges::find(conn, tenant, &row.relation, row.from_key, row.to_key)?;
-            match here.into_iter().find(|e| e.variant == row.variant) {
-                None => fresh.push(row),
-                Some(_) if self.ctx.actor.dialect == Dialect::Idm => return Err(self.duplicate(conn, &row)?.into()),
-                Some(known) if row.properties.is_some() && row.properties != known.properties => {
-                    changed |= edges::update_properties(conn, tenant, known.id, known.rev, row.properties.as_deref())?;
+            let beside = here.entry(row.other(side)).or_default();
+            if idm && beside.iter().any(|e| e.variant == row.variant) {
+                return Err(self.duplicate(conn, &row)?.into());
+            }
+            // What is out of its time does not give what is wished for.
+            let mut standing = Vec::new();
+            for edge in beside.iter().filter(|e| !idm && !e.is_conditional()) {
+                if holds([temporal::interval(edge)?], self.ctx.now) {
+                    standing.push(edge);
                 }
+            }
+            match standing.into_iter().min_by(|a, b| a.variant.cmp(&b.variant)) {
+                None => {
+                    beside.push(row.clone());
+                    fresh.push(row);
+                }
+                Some(known) if row.properties.is_some() && known.id != row.id => changed |= self.keep(conn, known, &row)?,
                 Some(_) => {}
             }
         }
         Ok(self.put(conn, &fresh)? || changed)
     }
 
-    fn put(&self, conn: &mut Conn, fresh: &[EdgeRow]) -> Result<bool> {
+    pub(super) fn put(&self, conn: &mut Conn, fresh: &[EdgeRow]) -> Result<bool> {
         if fresh.is_empty() {
             return Ok(false);
         }
@@ -228,31 +379,48 @@ impl Writer<'_> {
         Ok(true)
     }
 
-    fn delete(&self, conn: &mut Conn, rows: Vec<EdgeRow>) -> Result<bool> {
+    pub(super) fn delete(&self, conn: &mut Conn, rows: Vec<EdgeRow>) -> Result<bool> {
         if rows.is_empty() {
             return Ok(false);
         }
         self.guard_roles(conn, &rows)?;
-        let keys: Vec<_> = rows.iter().map(EdgeRow::edge_key).collect();
-        edges::delete(conn, self.ctx.actor.tenant, &keys)?;
+        let ids: Vec<Key> = rows.iter().map(|edge| edge.id).collect();
+        edges::delete_by_ids(conn, self.ctx.actor.tenant, &ids)?;
         self.ctx.after_edges(conn, &[], &rows, Some(self.key))?;
         Ok(true)
     }
 
-    fn edge(&self, kind: &str, far: Key, properties: Option<String>) -> EdgeRow {
+    /// Gives edges other properties; each pair is before and after. No object's revision moves.
+    fn amend(&self, conn: &mut Conn, pairs: &[(EdgeRow, EdgeRow)]) -> Result<bool> {
+        if pairs.is_empty() {
+            return Ok(false);
+        }
+        let after: Vec<EdgeRow> = pairs.iter().map(|(_, after)| after.clone()).collect();
+        self.guard_roles(conn, &after)?;
+        // Several may change places, so all go before any comes.
+        let ids: Vec<Key> = pairs.iter().map(|(before, _)| before.id).collect();
+        edges::delete_by_ids(conn, self.ctx.actor.tenant, &ids)?;
+        edges::insert_many(conn, self.ctx.actor.tenant, &after)?;
+        let before: Vec<EdgeRow> = pairs.iter().map(|(before, _)| before.clone()).collect();
+        self.ctx.time_edges(conn, &after, &before)?;
+        self.ctx.record_amended(conn, pairs)?;
+        Ok(true)
+    }
+
+    pub(super) fn edge(&self, kind: &str, far: Key, properties: &EdgeProperties) -> EdgeRow {
         let (near, far) = ((self.kind.name.clone(), self.key), (kind.to_owned(), far));
         let (from, to) = if self.relationship.side == Side::From { (near, far) } else { (far, near) };
         EdgeRow {
             relation: self.relationship.relation.clone(),
             from_key: from.1,
             to_key: to.1,
-            variant: STATIC.to_owned(),
+            variant: edge::variant(STATIC, &properties.shown),
             id: Key::new(random::key()),
             from_type: from.0,
             to_type: to.0,
             rev: 1,
             created: self.ctx.now,
-            properties,
+            properties: properties.to_text(),
         }
     }
 
@@ -295,7 +463,7 @@ impl Writer<'_> {
     // Membership of a group that holds roles gives roles, so it needs the same scope.
     fn guard_roles(&self, conn: &mut Conn, rows: &[EdgeRow]) -> Result<()> {
         match self.relationship.relation.as_str() {
-            GRANT => self.ctx.demand_roles(),
+            GRANT | BUNDLE | ASSIGNMENT | AUTHORIZATION => self.ctx.demand_roles(),
             MEMBERSHIP => self.ctx.guard_groups(conn, rows.iter().map(|e| e.from_key).collect()),
             _ => Ok(()),
         }
@@ -337,7 +505,7 @@ impl Writer<'_> {
             elements.extend(roles.iter().map(EffectiveRole::to_scim));
         } else {
             let related = self.ctx.related(conn, self.relationship, &[self.key])?.remove(&self.key).unwrap_or_default();
-            elements.extend(related.iter().map(Related::to_member));
+            elements.extend(distinct(&related).map(Related::to_member));
         }
         for loose in self.unresolved(conn)? {
             elements.extend(serde_json::from_str::<Value>(&loose.element).ok());

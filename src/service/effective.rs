@@ -1,13 +1,17 @@
-//! Roles in effect, always worked out at the instant of the question: direct, through groups, by condition.
+//! Roles in effect, always worked out at the instant of the question: direct, through groups, through bundles, by condition,
+//! each as long as the constraints of the role and of the grant hold.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{Context, Result};
+use super::grants::ROLE;
+use super::{Context, Result, temporal};
 use crate::domain::key::Key;
-use crate::domain::relation::CONDITIONAL;
 use crate::domain::resource::{EffectiveRole, Via};
-use crate::domain::schema::relationship::{GRANT, MAX_DEPTH, MEMBERSHIP};
+use crate::domain::schema::relationship::{BUNDLE, GRANT, MAX_DEPTH, MEMBERSHIP};
 use crate::domain::schema::{ObjectType, Side};
+use crate::domain::temporal::{Interval, holds};
+use crate::domain::time::Timestamp;
+use crate::store::edges::EdgeRow;
 use crate::store::{Conn, edges};
 
 /// For each group, the groups that it is in, at any depth: one look-up a level, for all groups at once.
@@ -40,12 +44,23 @@ pub(crate) fn ancestors(ctx: &Context, conn: &mut Conn, groups: &BTreeSet<Key>) 
 #[derive(Debug, Default)]
 pub(crate) struct Memberships {
     /// The edges to the objects.
-    pub(crate) direct: Vec<edges::EdgeRow>,
+    pub(crate) direct: Vec<EdgeRow>,
     /// For each group of these, the groups that it is in.
     pub(crate) above: HashMap<Key, BTreeSet<Key>>,
 }
 
 impl Memberships {
+    /// The groups of each object, at any depth.
+    pub(crate) fn groups(&self) -> HashMap<Key, BTreeSet<Key>> {
+        let mut out: HashMap<Key, BTreeSet<Key>> = HashMap::new();
+        for edge in &self.direct {
+            let groups = out.entry(edge.to_key).or_default();
+            groups.insert(edge.from_key);
+            groups.extend(self.above.get(&edge.from_key).into_iter().flatten());
+        }
+        out
+    }
+
     /// Those of `keys`, objects of `kind`.
     pub(crate) fn load(ctx: &Context, conn: &mut Conn, kind: &ObjectType, keys: &[Key]) -> Result<Self> {
         if !kind.relationships.iter().any(|r| r.relation == MEMBERSHIP && r.side == Side::To) {
@@ -70,48 +85,114 @@ pub(crate) fn roles_through(
     keys: &[Key],
     memberships: &Memberships,
 ) -> Result<HashMap<Key, Vec<EffectiveRole>>> {
-    let tenant = ctx.actor.tenant;
-    let mut groups_of: HashMap<Key, BTreeSet<Key>> = HashMap::new();
-    for edge in &memberships.direct {
-        let groups = groups_of.entry(edge.to_key).or_default();
-        groups.insert(edge.from_key);
-        groups.extend(memberships.above.get(&edge.from_key).into_iter().flatten());
-    }
+    let groups_of = memberships.groups();
     let holders: BTreeSet<Key> = keys.iter().copied().chain(groups_of.values().flatten().copied()).collect();
-    let holders: Vec<Key> = holders.into_iter().collect();
-    let mut granted: HashMap<Key, Vec<edges::EdgeRow>> = HashMap::new();
-    for edge in edges::of_many(conn, tenant, GRANT, Side::From, &holders)? {
-        granted.entry(edge.from_key).or_default().push(edge);
-    }
-    if granted.is_empty() {
+    let grants = Grants::load(ctx, conn, &holders.into_iter().collect::<Vec<_>>())?;
+    if grants.of.is_empty() {
         return Ok(HashMap::new());
     }
-    let names = ctx.labels(conn, granted.values().flatten().map(|e| (e.to_type.clone(), e.to_key)))?;
+    let none = BTreeSet::new();
+    let held: Vec<_> = keys.iter().map(|key| (*key, grants.held(*key, groups_of.get(key).unwrap_or(&none), ctx.now))).collect();
+    let distinct: BTreeSet<Key> = held.iter().flat_map(|(_, roles)| roles.keys().copied()).collect();
+    let names = ctx.labels(conn, distinct.into_iter().map(|role| (ROLE.to_owned(), role)))?;
     let mut out = HashMap::with_capacity(keys.len());
-    for key in keys {
-        let own = granted
-            .get(key)
-            .into_iter()
-            .flatten()
-            .map(|e| (e, if e.variant == CONDITIONAL { Via::Conditional } else { Via::Direct }));
-        let through = groups_of.get(key).into_iter().flatten().filter_map(|g| granted.get(g)).flatten().map(|e| (e, Via::Group));
-        let mut best: BTreeMap<Key, (&edges::EdgeRow, Via)> = BTreeMap::new();
-        for (edge, via) in own.chain(through) {
-            let slot = best.entry(edge.to_key).or_insert((edge, via));
-            if via < slot.1 {
-                *slot = (edge, via);
-            }
-        }
-        let mut list = Vec::with_capacity(best.len());
-        for (role, (edge, via)) in best {
+    for (key, roles) in held {
+        let mut list = Vec::with_capacity(roles.len());
+        for (role, (via, edge)) in roles {
             let Some(label) = names.get(&role) else { continue };
-            let properties = super::load::edge(edge)?.properties;
+            let properties = edge.map(super::load::edge).transpose()?.map(|edge| edge.kept).unwrap_or_default();
             let name = label.name.clone().unwrap_or_default();
             list.push(EffectiveRole { key: role, wire_id: label.wire_id.clone(), name, via, properties });
         }
         if !list.is_empty() {
-            out.insert(*key, list);
+            out.insert(key, list);
         }
     }
     Ok(out)
+}
+
+/// An edge that gives a role, and when it does.
+#[derive(Debug)]
+pub(crate) struct Timed {
+    pub(crate) edge: EdgeRow,
+    pub(crate) interval: Option<Interval>,
+}
+
+/// What decides which roles some holders have in effect, in and out of its time: what they are granted, what is bundled in
+/// that, and when the roles hold. As many look-ups as bundles are deep, and three.
+#[derive(Debug, Default)]
+pub(crate) struct Grants {
+    /// Grants by holder.
+    pub(crate) of: HashMap<Key, Vec<Timed>>,
+    /// The edges from a bundle to its roles.
+    pub(crate) parts: HashMap<Key, Vec<Timed>>,
+    /// The constraints of those roles that have one.
+    pub(crate) roles: HashMap<Key, Interval>,
+}
+
+impl Grants {
+    /// What users, groups and service accounts are granted themselves.
+    pub(crate) fn load(ctx: &Context, conn: &mut Conn, holders: &[Key]) -> Result<Self> {
+        let mut granted: HashMap<Key, Vec<EdgeRow>> = HashMap::new();
+        for edge in edges::of_many(conn, ctx.actor.tenant, GRANT, Side::From, holders)? {
+            granted.entry(edge.from_key).or_default().push(edge);
+        }
+        ctx.decide(conn, holders, &mut granted)?;
+        let mut out = Self::default();
+        let mut seen: BTreeSet<Key> = BTreeSet::new();
+        for edge in granted.into_values().flatten() {
+            seen.insert(edge.to_key);
+            let interval = temporal::interval(&edge)?;
+            out.of.entry(edge.from_key).or_default().push(Timed { edge, interval });
+        }
+        let mut level: Vec<Key> = seen.iter().copied().collect();
+        for _ in 0..MAX_DEPTH {
+            if level.is_empty() {
+                break;
+            }
+            for edge in edges::of_many(conn, ctx.actor.tenant, BUNDLE, Side::From, &std::mem::take(&mut level))? {
+                if seen.insert(edge.to_key) {
+                    level.push(edge.to_key);
+                }
+                let interval = temporal::interval(&edge)?;
+                out.parts.entry(edge.from_key).or_default().push(Timed { edge, interval });
+            }
+        }
+        if !seen.is_empty() {
+            out.roles = ctx.role_intervals(conn, &seen.into_iter().collect::<Vec<_>>())?;
+        }
+        Ok(out)
+    }
+
+    /// Whether an edge gives its role at an instant: both constraints pass.
+    pub(crate) fn gives(&self, timed: &Timed, at: Timestamp) -> bool {
+        holds([timed.interval, self.roles.get(&timed.edge.to_key).copied()], at)
+    }
+
+    /// The roles that one has at an instant, by itself and through `groups`, with the first way and the edge of a direct one.
+    fn held<'g>(&'g self, own: Key, groups: &BTreeSet<Key>, at: Timestamp) -> BTreeMap<Key, (Via, Option<&'g EdgeRow>)> {
+        let of = |key: &Key| self.of.get(key).into_iter().flatten().filter(|timed| self.gives(timed, at));
+        let own = of(&own).map(|t| (t, if t.edge.is_conditional() { Via::Conditional } else { Via::Direct }));
+        let through = groups.iter().flat_map(of).map(|t| (t, Via::Group));
+        let mut best: BTreeMap<Key, (Via, Option<&EdgeRow>)> = BTreeMap::new();
+        for (timed, via) in own.chain(through) {
+            let slot = best.entry(timed.edge.to_key).or_insert((via, Some(&timed.edge)));
+            if via < slot.0 {
+                *slot = (via, Some(&timed.edge));
+            }
+        }
+        let mut open: Vec<Key> = if self.parts.is_empty() { Vec::new() } else { best.keys().copied().collect() };
+        while let Some(bundle) = open.pop() {
+            for timed in self.parts.get(&bundle).into_iter().flatten().filter(|timed| self.gives(timed, at)) {
+                let slot = best.entry(timed.edge.to_key).or_insert_with(|| {
+                    open.push(timed.edge.to_key);
+                    (Via::Bundle, None)
+                });
+                if Via::Bundle < slot.0 {
+                    *slot = (Via::Bundle, None);
+                }
+            }
+        }
+        best
+    }
 }

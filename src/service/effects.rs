@@ -1,17 +1,20 @@
 //! What a write would do, read off the change rows that it appended in a dry run, before it is undone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
 use super::changes::op;
-use super::load::Label;
+use super::grants::ROLE;
+use super::load::{self, Label};
 use super::{Context, Result, effective};
 use crate::domain::effects::{AttributeEffect, EdgeEffect, Effects, GrantEffect, MOST, Named, TargetEffect, Why};
 use crate::domain::key::Key;
 use crate::domain::relation::CONDITIONAL;
 use crate::domain::resource::{EffectiveRole, Via};
-use crate::domain::schema::relationship::{GRANT, MAX_DEPTH, MEMBERSHIP};
+use crate::domain::schema::Side;
+use crate::domain::schema::relationship::{BUNDLE, GRANT, MAX_DEPTH, MEMBERSHIP};
+use crate::domain::temporal::PROPERTY;
 use crate::store::changes::ChangeRow;
 use crate::store::{Conn, conditions, edges};
 
@@ -31,6 +34,7 @@ type Held = BTreeMap<(Key, Key), EffectiveRole>;
 pub(crate) struct After {
     labels: HashMap<Key, Label>,
     conditions: HashMap<Key, String>,
+    involved: BTreeSet<Key>,
     reached: BTreeMap<String, BTreeSet<Key>>,
     incomplete: bool,
     held: Held,
@@ -40,7 +44,8 @@ pub(crate) struct After {
 impl After {
     /// Looks at what `rows` made.
     pub(crate) fn look(ctx: &Context, conn: &mut Conn, rows: &[ChangeRow]) -> Result<Self> {
-        let (reached, incomplete) = reached(ctx, conn, rows)?;
+        let involved = involved(ctx, conn, rows)?;
+        let (reached, incomplete) = reached(ctx, conn, rows, &involved)?;
         let targets = match ctx.service.inner.forecast.get() {
             Some(forecast) => forecast.targets(ctx, conn, rows)?,
             None => Vec::new(),
@@ -48,7 +53,7 @@ impl After {
         let held = held(ctx, conn, &reached)?;
         let labels = ctx.labels(conn, objects(rows, &targets, &reached))?;
         let conditions = condition_texts(ctx, conn, rows, op::EDGE_ADD)?;
-        Ok(Self { labels, conditions, reached, incomplete, held, targets })
+        Ok(Self { labels, conditions, involved, reached, incomplete, held, targets })
     }
 
     /// Compares it with what is there without the write.
@@ -59,6 +64,7 @@ impl After {
             self.labels.entry(key).or_insert(label);
         }
         let mut out = Effects { incomplete: self.incomplete, ..Effects::default() };
+        let mut listed: HashSet<(Key, Key)> = HashSet::new();
         for row in rows {
             let detail: Map<String, Value> = serde_json::from_str(&row.detail).unwrap_or_default();
             match row.other_key {
@@ -66,18 +72,27 @@ impl After {
                 Some(role) => {
                     let added = row.op == op::EDGE_ADD;
                     let texts = if added { &self.conditions } else { &lost_conditions };
-                    edge(row, &detail, texts.get(&role), &mut out);
+                    // Where time or bundles have a say, what is in effect before and after tells more than the edge.
+                    let plain = !self.involved.contains(&role) && !row.detail.contains(PROPERTY);
+                    if edge(row, &detail, texts.get(&role), plain, &mut out) {
+                        listed.insert((row.key, role));
+                    }
                 }
             }
         }
         for (list, ours, theirs) in [(&mut out.grants.gained, &self.held, &before), (&mut out.grants.lost, &before, &self.held)] {
-            // What is held by an edge of one's own stands there already.
-            for ((key, role), held) in ours.iter().filter(|(at, held)| held.via == Via::Group && !theirs.contains_key(at)) {
+            // What an edge gave or took stands there already.
+            for ((key, _), held) in ours.iter().filter(|(at, _)| !theirs.contains_key(at) && !listed.contains(at)) {
                 let kind = self.reached.iter().find(|(_, keys)| keys.contains(key)).map_or("", |(kind, _)| kind.as_str());
                 list.push(GrantEffect {
                     principal: self.named(kind, *key),
-                    role: Named { name: Some(held.name.clone()), ..self.named("role", *role) },
-                    why: Why::Group,
+                    role: Named { kind: ROLE.to_owned(), id: held.wire_id.clone(), name: Some(held.name.clone()) },
+                    why: match held.via {
+                        Via::Direct => Why::Static,
+                        Via::Group => Why::Group,
+                        Via::Bundle => Why::Bundle,
+                        Via::Conditional => Why::Conditional,
+                    },
                     condition: None,
                 });
             }
@@ -131,15 +146,18 @@ impl After {
     }
 }
 
-fn edge(row: &ChangeRow, detail: &Map<String, Value>, condition: Option<&String>, out: &mut Effects) {
+// Lists an edge; with `tells` also the role it gives or takes, and then it says so.
+fn edge(row: &ChangeRow, detail: &Map<String, Value>, condition: Option<&String>, tells: bool, out: &mut Effects) -> bool {
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let end = |name: &str| {
         let end = detail.get(name).unwrap_or(&Value::Null);
         Named { kind: text(end, "type").unwrap_or_default(), id: text(end, "id").unwrap_or_default(), name: text(end, "name") }
     };
     let added = row.op == op::EDGE_ADD;
+    let updated = row.op == op::EDGE_UPDATE;
     let relation = detail.get("relation").and_then(Value::as_str).unwrap_or_default().to_owned();
-    if relation == GRANT {
+    let tells = tells && relation == GRANT && !updated;
+    if tells {
         let conditional = detail.get("variant").and_then(Value::as_str) == Some(CONDITIONAL);
         let list = if added { &mut out.grants.gained } else { &mut out.grants.lost };
         list.push(GrantEffect {
@@ -149,7 +167,15 @@ fn edge(row: &ChangeRow, detail: &Map<String, Value>, condition: Option<&String>
             condition: condition.filter(|_| conditional).cloned(),
         });
     }
-    out.edges.push(EdgeEffect { op: if added { "add" } else { "remove" }, relation, from: end("from"), to: end("to") });
+    let op = if added {
+        "add"
+    } else if updated {
+        "update"
+    } else {
+        "remove"
+    };
+    out.edges.push(EdgeEffect { op, relation, from: end("from"), to: end("to") });
+    tells
 }
 
 fn relation(row: &ChangeRow) -> Option<(String, String, Key)> {
@@ -158,41 +184,97 @@ fn relation(row: &ChangeRow) -> Option<(String, String, Key)> {
     Some((text("relation")?, text("toType")?, row.other_key?))
 }
 
-/// Who may hold other roles through groups after `rows`, by type; and whether there are more than are looked at.
-fn reached(ctx: &Context, conn: &mut Conn, rows: &[ChangeRow]) -> Result<(BTreeMap<String, BTreeSet<Key>>, bool)> {
-    let mut out: BTreeMap<String, BTreeSet<Key>> = BTreeMap::new();
-    let (mut count, mut seen) = (0, BTreeSet::new());
-    for row in rows {
-        let Some((relation, to_type, to)) = relation(row) else { continue };
-        let group = match relation.as_str() {
-            MEMBERSHIP => {
-                count += usize::from(out.entry(to_type.clone()).or_default().insert(to));
-                if to_type != "group" {
-                    continue;
-                }
-                to
+/// Roles that have roles in them, or a time: of them an edge alone does not tell whether they are in effect.
+fn involved(ctx: &Context, conn: &mut Conn, rows: &[ChangeRow]) -> Result<BTreeSet<Key>> {
+    let granted = rows.iter().filter_map(relation).filter(|(relation, ..)| relation == GRANT);
+    let roles: Vec<Key> = granted.map(|(.., role)| role).collect::<BTreeSet<_>>().into_iter().collect();
+    if roles.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let bundles = edges::of_many(conn, ctx.actor.tenant, BUNDLE, Side::From, &roles)?.into_iter().map(|edge| edge.from_key);
+    Ok(bundles.chain(ctx.role_intervals(conn, &roles)?.into_keys()).collect())
+}
+
+/// Who may hold other roles than before, by type.
+#[derive(Default)]
+struct Reach {
+    out: BTreeMap<String, BTreeSet<Key>>,
+    count: usize,
+    seen: BTreeSet<Key>,
+}
+
+impl Reach {
+    fn add(&mut self, kind: &str, key: Key) {
+        self.count += usize::from(self.out.entry(kind.to_owned()).or_default().insert(key));
+    }
+
+    /// The members of a group.
+    fn group(&mut self, ctx: &Context, conn: &mut Conn, group: Key) -> Result<()> {
+        if self.seen.insert(group) {
+            for below in edges::descendants(conn, ctx.actor.tenant, MEMBERSHIP, group, MAX_DEPTH)? {
+                self.add(&below.kind, below.key);
             }
-            GRANT if row.kind == "group" => row.key,
-            _ => continue,
-        };
-        if !seen.insert(group) {
-            continue;
         }
-        for below in edges::descendants(conn, ctx.actor.tenant, MEMBERSHIP, group, MAX_DEPTH)? {
-            count += usize::from(out.entry(below.kind).or_default().insert(below.key));
+        Ok(())
+    }
+
+    /// The holders of a role and of the bundles that it is in.
+    fn role(&mut self, ctx: &Context, conn: &mut Conn, role: Key) -> Result<()> {
+        let above = edges::ancestors(conn, ctx.actor.tenant, BUNDLE, role, MAX_DEPTH)?;
+        for role in std::iter::once(role).chain(above.into_iter().map(|reached| reached.key)) {
+            if !self.seen.insert(role) {
+                continue;
+            }
+            for grant in edges::of(conn, ctx.actor.tenant, GRANT, Side::To, role, None, load::limit(REACH + 1))? {
+                self.add(&grant.from_type, grant.from_key);
+                if grant.from_type == "group" {
+                    self.group(ctx, conn, grant.from_key)?;
+                }
+            }
         }
-        if count > REACH {
+        Ok(())
+    }
+
+    fn row(&mut self, ctx: &Context, conn: &mut Conn, row: &ChangeRow, involved: &BTreeSet<Key>) -> Result<()> {
+        match relation(row) {
+            None if row.kind == ROLE && row.op == op::UPDATE && row.detail.contains(PROPERTY) => self.role(ctx, conn, row.key),
+            Some((relation, ..)) if relation == BUNDLE => self.role(ctx, conn, row.key),
+            Some((relation, to_type, to)) if relation == MEMBERSHIP => {
+                self.add(&to_type, to);
+                if to_type == "group" { self.group(ctx, conn, to) } else { Ok(()) }
+            }
+            Some((relation, ..)) if relation == GRANT && row.kind == "group" => self.group(ctx, conn, row.key),
+            Some((relation, _, role)) if relation == GRANT && (involved.contains(&role) || row.detail.contains(PROPERTY)) => {
+                self.add(&row.kind, row.key);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Who may hold other roles after `rows`, by type; and whether there are more than are looked at.
+fn reached(
+    ctx: &Context,
+    conn: &mut Conn,
+    rows: &[ChangeRow],
+    involved: &BTreeSet<Key>,
+) -> Result<(BTreeMap<String, BTreeSet<Key>>, bool)> {
+    let mut reach = Reach::default();
+    for row in rows {
+        reach.row(ctx, conn, row, involved)?;
+        if reach.count > REACH {
             break;
         }
     }
     let mut left = REACH;
-    for keys in out.values_mut() {
+    for keys in reach.out.values_mut() {
         while keys.len() > left {
             keys.pop_last();
         }
         left -= keys.len();
     }
-    Ok((out, count > REACH))
+    Ok((reach.out, reach.count > REACH))
 }
 
 fn held(ctx: &Context, conn: &mut Conn, reached: &BTreeMap<String, BTreeSet<Key>>) -> Result<Held> {

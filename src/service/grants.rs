@@ -1,15 +1,16 @@
-//! Conditional grants, materialised in the transaction that changes the user or the role.
+//! Conditional grants, materialised in the transaction that changes the user, the role, or what conditions read of others.
 //!
 //! A conditional edge exists exactly when the condition matches, whatever static edges exist. The cost of a user's write
 //! follows the conditions that could match it, found through their anchors, not the number of roles.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{Context, Result, load};
-use crate::domain::condition::{self, Condition};
+use super::views::{self, seen};
+use super::{Context, Result};
+use crate::domain::condition::{self, Condition, View, reads};
 use crate::domain::key::Key;
 use crate::domain::relation::CONDITIONAL;
 use crate::domain::schema::relationship::GRANT;
@@ -17,26 +18,25 @@ use crate::domain::schema::{ObjectType, Side};
 use crate::runtime::random;
 use crate::store::conditions::ConditionRow;
 use crate::store::edges::EdgeRow;
+use crate::store::holders::Held;
 use crate::store::objects::ObjectRow;
-use crate::store::{Conn, conditions, edges, objects, plan, query};
+use crate::store::{Conn, condition_watches, conditions, edges, holders};
 
 /// The type that conditions speak of.
 pub(super) const SUBJECT: &str = "user";
 
 /// The type that has conditions, and the attribute that holds one.
-pub(super) const ROLE: &str = "role";
+pub(crate) const ROLE: &str = "role";
 pub(super) const CONDITION: &str = "condition";
 
 /// How many rows a set-wise recomputation handles at a time.
-const BATCH: usize = 500;
+pub(super) const BATCH: usize = 500;
 
 type Doc = Map<String, Value>;
 
-// What a condition sees of an object: its document and its id.
-pub(super) fn seen(wire_id: &str, doc: &Doc) -> Doc {
-    let mut out = doc.clone();
-    out.insert("id".to_owned(), wire_id.into());
-    out
+/// The conditional edges of a role.
+pub(super) const fn held(role: Key) -> Held<'static> {
+    Held { relation: GRANT, to: role, variant: CONDITIONAL }
 }
 
 impl Context {
@@ -44,116 +44,134 @@ impl Context {
     pub(crate) fn regrant(
         &self,
         conn: &mut Conn,
-        kind: &ObjectType,
+        kind: &Arc<ObjectType>,
         row: &ObjectRow,
         before: Option<&Doc>,
         after: &Doc,
     ) -> Result<()> {
+        let changed = before.map(|before| condition::changed_paths(kind, before, after));
         match kind.name.as_str() {
-            SUBJECT => self.subject_changed(conn, kind, row, before, after),
+            SUBJECT => self.subject_changed(conn, kind, row, changed.as_ref(), after)?,
             ROLE => {
                 let text = |doc: Option<&Doc>| doc.and_then(|d| d.get(CONDITION)).and_then(Value::as_str).map(str::to_owned);
                 let (old, new) = (text(before), text(Some(after)));
-                if old == new { Ok(()) } else { self.condition_changed(conn, row.key, new.as_deref()) }
+                if old != new {
+                    self.condition_changed(conn, row, new.as_deref())?;
+                }
             }
-            _ => Ok(()),
+            _ => {}
         }
+        // To what was only just made no edge led that was not looked at with the edge.
+        changed.map_or(Ok(()), |changed| self.object_moved(conn, kind, row.key, &changed))
     }
 
     fn subject_changed(
         &self,
         conn: &mut Conn,
-        kind: &ObjectType,
+        kind: &Arc<ObjectType>,
         row: &ObjectRow,
-        before: Option<&Doc>,
+        changed: Option<&BTreeSet<String>>,
         after: &Doc,
     ) -> Result<()> {
-        let (tenant, key) = (self.actor.tenant, row.key);
+        let tenant = self.actor.tenant;
         if !conditions::any(conn, tenant)? {
             return Ok(());
         }
-        let seen = seen(&row.wire_id, after);
-        let anchors: Vec<String> = condition::anchors_of(kind, &seen).into_iter().collect();
-        let candidates = conditions::by_anchors(conn, tenant, &anchors)?;
-        let mut held = BTreeMap::new();
-        if before.is_some() {
-            let rows = edges::of(conn, tenant, GRANT, Side::From, key, None, i64::MAX)?;
-            held.extend(rows.into_iter().filter(|e| e.variant == CONDITIONAL).map(|e| (e.to_key, e)));
+        let routes = condition_watches::routes(conn, tenant)?;
+        let docs = vec![(row.key, seen(&row.wire_id, after))];
+        let views = views::of_documents(conn, tenant, &self.actor.types, kind, docs, &routes)?;
+        // With what was only just made, the edges alone may have given something already.
+        let fresh = changed.is_none() && routes.is_empty();
+        self.reevaluate(conn, &views, changed, fresh)
+    }
+
+    /// Brings the conditional grants of users in line with every condition that reads what changed; without `changed`, with
+    /// all. `fresh` ones hold nothing yet.
+    pub(super) fn reevaluate(
+        &self,
+        conn: &mut Conn,
+        users: &[(Key, View)],
+        changed: Option<&BTreeSet<String>>,
+        fresh: bool,
+    ) -> Result<()> {
+        let (tenant, subject) = (self.actor.tenant, self.kind(SUBJECT)?);
+        let anchors: BTreeSet<String> = users.iter().flat_map(|(_, view)| condition::anchors_of(view)).collect();
+        let anchors: Vec<String> = anchors.into_iter().collect();
+        let mut candidates: BTreeMap<Key, ConditionRow> =
+            conditions::by_anchors(conn, tenant, &anchors)?.into_iter().map(|row| (row.role_key, row)).collect();
+        let mut held: HashMap<(Key, Key), EdgeRow> = HashMap::new();
+        if !fresh {
+            let keys: Vec<Key> = users.iter().map(|(key, _)| *key).collect();
+            let rows = edges::of_many(conn, tenant, GRANT, Side::From, &keys)?;
+            held.extend(rows.into_iter().filter(|e| e.variant == CONDITIONAL).map(|e| ((e.from_key, e.to_key), e)));
         }
-        let changed = before.map(|before| condition::changed_paths(kind, before, after));
+        // What is held, and by its anchors cannot match, is looked at as well: it may read nothing that changed.
+        let others: BTreeSet<Key> = held.keys().map(|(_, role)| *role).filter(|role| !candidates.contains_key(role)).collect();
+        let others: Vec<Key> = others.into_iter().collect();
+        candidates.extend(conditions::many(conn, tenant, &others)?.into_iter().map(|row| (row.role_key, row)));
+        let mut removed: Vec<EdgeRow> = Vec::new();
+        for ((_, role), edge) in &held {
+            // A role that is conditional no more.
+            if !candidates.contains_key(role) {
+                removed.push(edge.clone());
+            }
+        }
         let mut added = Vec::new();
-        for candidate in candidates {
-            let untouched =
-                changed.as_ref().is_some_and(|changed| candidate.reads.split('\n').all(|path| !changed.contains(path)));
-            let was = held.remove(&candidate.role_key);
-            let matches = if untouched {
-                was.is_some()
-            } else {
-                self.service.inner.conditions.get(tenant, &candidate.source, kind)?.matches(kind, &seen)
-            };
-            match (was, matches) {
-                (None, true) => added.push(self.conditional_edge(key, candidate.role_key)),
-                (Some(edge), false) => _ = held.insert(candidate.role_key, edge),
-                _ => {}
-            }
-        }
-        // What is left is held, and no condition that could match gives it.
-        let removed: Vec<EdgeRow> = held.into_values().collect();
-        self.settle(conn, &added, &removed)
-    }
-
-    fn condition_changed(&self, conn: &mut Conn, role: Key, source: Option<&str>) -> Result<()> {
-        let tenant = self.actor.tenant;
-        let subject = self.kind(SUBJECT)?;
-        let mut matching = BTreeSet::new();
-        match source {
-            None => _ = conditions::remove(conn, tenant, role)?,
-            Some(source) => {
-                // The only place where a condition is accepted: its text is checked here, for every dialect.
-                let condition = Condition::parse(source, &subject)?;
-                let row = ConditionRow { role_key: role, source: source.to_owned(), reads: condition.reads().join("\n") };
-                conditions::put(conn, tenant, &row, condition.anchors())?;
-                matching = self.matching(conn, &subject, &condition)?;
-            }
-        }
-        let mut removed = Vec::new();
-        for edge in edges::of(conn, tenant, GRANT, Side::To, role, None, i64::MAX)? {
-            if edge.variant == CONDITIONAL && !matching.remove(&edge.from_key) {
-                removed.push(edge);
-            }
-        }
-        let added: Vec<EdgeRow> = matching.into_iter().map(|user| self.conditional_edge(user, role)).collect();
-        self.settle(conn, &added, &removed)
-    }
-
-    /// Everyone who matches a condition.
-    fn matching(&self, conn: &mut Conn, subject: &Arc<ObjectType>, condition: &Condition) -> Result<BTreeSet<Key>> {
-        let tenant = self.actor.tenant;
-        let paths = self.service.paths(conn, tenant, subject)?;
-        let planned = plan::plan(&condition.filter, subject, &paths, &self.actor.source);
-        let mut out = BTreeSet::new();
-        let mut after = None;
-        loop {
-            let keys = query::select(conn, tenant, &subject.name, &planned.predicate, after, load::limit(BATCH))?;
-            let Some(last) = keys.last() else { return Ok(out) };
-            after = Some(*last);
-            if planned.exact {
-                out.extend(keys);
+        for (role, row) in candidates {
+            if changed.is_some_and(|changed| !reads::touches(row.reads.split('\n'), changed)) {
                 continue;
             }
-            for row in objects::many(conn, tenant, &subject.name, &keys)? {
-                if condition.matches(subject, &seen(&row.wire_id, &load::document(&row)?)) {
-                    out.insert(row.key);
+            let kept = self.service.inner.conditions.get(tenant, &row.source, &subject, &self.actor.types)?;
+            for (user, view) in users {
+                match (held.remove(&(*user, role)), kept.matches(role, view)) {
+                    (None, true) => added.push(self.conditional_edge(*user, role)),
+                    (Some(edge), false) => removed.push(edge),
+                    _ => {}
                 }
             }
         }
+        self.settle(conn, &added, &removed)
     }
 
-    fn settle(&self, conn: &mut Conn, added: &[EdgeRow], removed: &[EdgeRow]) -> Result<()> {
+    fn condition_changed(&self, conn: &mut Conn, role: &ObjectRow, source: Option<&str>) -> Result<()> {
         let tenant = self.actor.tenant;
+        let subject = self.kind(SUBJECT)?;
+        match source {
+            None => self.forget_condition(conn, role.key)?,
+            Some(source) => {
+                // The only place where a condition is accepted: its text is checked here, for every dialect.
+                let condition = Condition::parse(source, &subject, &self.actor.types)?;
+                let reads = condition.reads().collect::<Vec<_>>().join("\n");
+                let row = ConditionRow { role_key: role.key, source: source.to_owned(), reads };
+                conditions::put(conn, tenant, &row, condition.anchors())?;
+                let watches = condition.watches().map(|watch| (watch.subject.as_str(), watch.route.as_str()));
+                condition_watches::put(conn, tenant, role.key, watches)?;
+            }
+        }
+        self.recompute(conn, role, source)
+    }
+
+    /// Takes a role's condition out of force.
+    pub(super) fn forget_condition(&self, conn: &mut Conn, role: Key) -> Result<()> {
+        let tenant = self.actor.tenant;
+        if conditions::remove(conn, tenant, role)? {
+            condition_watches::remove(conn, tenant, role)?;
+        }
+        Ok(())
+    }
+
+    /// Makes conditional edges and takes others away, with their change rows.
+    pub(super) fn settle(&self, conn: &mut Conn, added: &[EdgeRow], removed: &[EdgeRow]) -> Result<()> {
+        let tenant = self.actor.tenant;
+        let mut by_role: BTreeMap<Key, Vec<&EdgeRow>> = BTreeMap::new();
+        for edge in removed {
+            by_role.entry(edge.to_key).or_default().push(edge);
+        }
+        for (role, edges) in by_role {
+            let users: Vec<Key> = edges.iter().map(|edge| edge.from_key).collect();
+            holders::remove(conn, tenant, held(role), &users)?;
+        }
         for batch in removed.chunks(BATCH) {
-            let keys: Vec<_> = batch.iter().map(EdgeRow::edge_key).collect();
-            edges::delete(conn, tenant, &keys)?;
             self.record_edges(conn, &[], batch)?;
         }
         for batch in added.chunks(BATCH) {
@@ -163,7 +181,7 @@ impl Context {
         Ok(())
     }
 
-    fn conditional_edge(&self, user: Key, role: Key) -> EdgeRow {
+    pub(super) fn conditional_edge(&self, user: Key, role: Key) -> EdgeRow {
         EdgeRow {
             relation: GRANT.to_owned(),
             from_key: user,

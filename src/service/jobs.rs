@@ -1,7 +1,7 @@
 //! Jobs: work over much data in batches. Each batch is one write with the cursor it leaves, so others pass between and a crash
 //! loses nothing. A kind of job is a function that does one batch.
 
-use super::{Context, Result, Service, ServiceError, load, reindex};
+use super::{Context, Result, Service, ServiceError, load, recompute, reindex};
 use crate::domain::actor::Actor;
 use crate::domain::error::{Fault, Kind};
 use crate::domain::key::{Key, TenantId};
@@ -10,6 +10,9 @@ use crate::store::{Conn, StoreError, Tx};
 
 /// The kind that makes index rows.
 pub const REINDEX: &str = "reindex";
+
+/// The kind that brings the conditional grants of a role in line with its condition.
+pub const GRANTS: &str = "grants";
 
 /// A job.
 pub type Job = JobRow;
@@ -87,6 +90,7 @@ impl Context {
         };
         let next = match row.kind.as_str() {
             REINDEX => reindex::step(self, conn, &row)?,
+            GRANTS => recompute::step(self, conn, &row)?,
             other => return Err(ServiceError::Damaged(format!("job {id} is of an unknown kind '{other}'"))),
         };
         row.modified = self.now;

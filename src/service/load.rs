@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::effective::{self, Memberships};
 use super::{Context, Result, ServiceError};
+use crate::domain::edge::EdgeProperties;
 use crate::domain::key::{Key, ObjectRef};
 use crate::domain::resource::{Edge, Related, Resource};
 use crate::domain::schema::relationship::GRANT;
@@ -25,6 +26,7 @@ pub struct Needs {
     // Each with the most edges that are loaded for it; a property that has more is left out.
     properties: BTreeMap<String, usize>,
     effective_roles: bool,
+    effective_assignments: bool,
 }
 
 impl Needs {
@@ -86,11 +88,19 @@ impl Needs {
         self
     }
 
+    /// Adds the assignments in effect, and with them the roles.
+    #[must_use]
+    pub fn and_effective_assignments(mut self) -> Self {
+        self.effective_assignments = true;
+        self.and_effective_roles()
+    }
+
     /// All that `other` needs too.
     #[must_use]
     pub fn union(mut self, other: Self) -> Self {
         self.properties.extend(other.properties);
         self.effective_roles |= other.effective_roles;
+        self.effective_assignments |= other.effective_assignments;
         self
     }
 }
@@ -208,6 +218,14 @@ impl Context {
                 resource.unresolved_roles = loose.remove(&resource.key).unwrap_or_default();
             }
         }
+        if needs.effective_assignments {
+            let roles = |w: &Written| w.head.effective_roles.iter().flatten().map(|role| role.key).collect();
+            let holders = out.iter().map(|w| (w.head.key, roles(w))).collect();
+            let mut assignments = self.effective_assignments(conn, &holders)?;
+            for resource in out.iter_mut().map(|w| &mut w.head) {
+                resource.effective_assignments = assignments.remove(&resource.key).unwrap_or_default();
+            }
+        }
         Ok(out)
     }
 
@@ -223,6 +241,7 @@ impl Context {
             wire_id: row.wire_id,
             related: BTreeMap::new(),
             effective_roles: None,
+            effective_assignments: Vec::new(),
             unresolved_roles: Vec::new(),
         };
         Written { head, doc: row.doc }
@@ -307,9 +326,11 @@ pub(crate) fn far_end(row: &EdgeRow, side: Side) -> (String, Key) {
 
 /// What an edge row says.
 pub(crate) fn edge(row: &EdgeRow) -> Result<Edge> {
-    let properties = match &row.properties {
-        Some(text) => serde_json::from_str(text).map_err(|e| ServiceError::Damaged(format!("edge {}: {e}", row.id)))?,
-        None => Map::new(),
-    };
-    Ok(Edge { id: row.id, rev: row.rev, variant: row.variant.clone(), properties })
+    let EdgeProperties { shown, kept } = edge_properties(row)?;
+    Ok(Edge { id: row.id, rev: row.rev, variant: row.variant.clone(), properties: shown, kept })
+}
+
+/// What clients gave an edge.
+pub(crate) fn edge_properties(row: &EdgeRow) -> Result<EdgeProperties> {
+    EdgeProperties::parse(row.properties.as_deref()).map_err(|e| ServiceError::Damaged(format!("edge {}: {e}", row.id)))
 }

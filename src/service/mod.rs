@@ -1,36 +1,58 @@
 //! The use-cases. Each takes an [`Actor`] and a command, works in one transaction, and answers domain values.
 //! No dialect is known here but by the caller's word, and nothing here calls out.
 
+pub mod access;
+pub mod accounts;
+mod admit;
+mod assignments;
 pub mod bulk;
 pub mod changes;
+pub mod check;
 pub mod command;
 pub mod conditions;
+pub mod credentials;
+mod dependants;
 pub mod doctor;
+pub mod edge_bulk;
+pub mod edge_query;
+mod edge_walk;
 pub mod edges;
 pub mod effective;
 pub mod effects;
 pub mod ends;
 pub mod error;
+pub mod evaluate;
+pub mod findings;
 pub mod grants;
+pub mod identities;
 pub mod inbound;
 pub mod jobs;
 pub mod list;
 pub mod load;
 pub mod objects;
+pub mod only;
+mod permissions;
+pub mod policies;
+pub mod policy;
+pub mod provenance;
+mod recompute;
 mod references;
 mod reindex;
 pub mod relationships;
 pub mod revive;
 pub mod save;
 pub mod search;
+pub mod temporal;
 pub mod tenants;
 pub mod totals;
 mod type_data;
 pub mod types;
+mod views;
 mod walk;
 pub mod write;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::domain::actor::Actor;
@@ -38,12 +60,16 @@ use crate::domain::key::TenantId;
 use crate::domain::schema::{AttrPath, ObjectType, Registry};
 use crate::domain::time::Timestamp;
 use crate::runtime::Clock;
+use crate::store::epochs::Epochs;
 use crate::store::{Conn, Store, index};
 
 pub use error::{Result, ServiceError};
 
 /// The integers that stand for indexed attribute paths of one object type of one tenant.
 pub type PathIds = HashMap<AttrPath, i32>;
+
+/// Most grants that a write changes in its own transaction, unless it is said otherwise.
+const MOST_GRANTS: usize = 10_000;
 
 // By tenant and type, each with the version of the type that it is of.
 type Numbers = HashMap<(TenantId, String), (i64, Arc<PathIds>)>;
@@ -63,10 +89,16 @@ struct Inner {
     witness: OnceLock<types::Witness>,
     paths: RwLock<Numbers>,
     conditions: conditions::Compiled,
+    policies: policies::Compiled,
     guard: inbound::Guard,
+    // Whether clients may not choose the ids of what they make.
+    own_ids: AtomicBool,
     // What foresees the calls to targets; there once the engine is.
     forecast: OnceLock<Box<dyn effects::Forecast>>,
     totals: totals::Totals,
+    // Most grants that one write changes by itself.
+    most_grants: AtomicUsize,
+    epochs: Epochs,
 }
 
 /// What every step of a use-case is given: who asks, when, and the shared tables.
@@ -77,6 +109,10 @@ pub(crate) struct Context {
     pub(crate) now: Timestamp,
     /// In a dry run, what was appended to the change log.
     pub(crate) journal: Option<write::Journal>,
+    /// The jobs that this write put up.
+    pub(crate) started: write::Started,
+    /// Clients whose tokens the write ended.
+    pub(crate) stale: credentials::Stale,
 }
 
 impl Service {
@@ -95,11 +131,20 @@ impl Service {
             witness: OnceLock::new(),
             paths: RwLock::default(),
             conditions: conditions::Compiled::default(),
+            policies: policies::Compiled::default(),
             guard,
+            own_ids: AtomicBool::new(false),
             forecast: OnceLock::new(),
             totals: totals::Totals::default(),
+            most_grants: AtomicUsize::new(MOST_GRANTS),
+            epochs: Epochs::default(),
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// Says that ids are made here and never chosen by clients.
+    pub fn keep_ids_to_itself(&self) {
+        self.inner.own_ids.store(true, Ordering::Relaxed);
     }
 
     /// Says who foresees the calls to targets; the first one stays.
@@ -107,6 +152,15 @@ impl Service {
         if self.inner.forecast.set(Box::new(forecast)).is_err() {
             log::warn!("a second engine over the same use-cases foresees nothing");
         }
+    }
+
+    /// Sets how many grants a write changes in its own transaction; a job goes on with what is beyond.
+    pub fn limit_grants(&self, most: usize) {
+        self.inner.most_grants.store(most, Ordering::Relaxed);
+    }
+
+    pub(crate) fn most_grants(&self) -> usize {
+        self.inner.most_grants.load(Ordering::Relaxed)
     }
 
     /// The store.
@@ -119,13 +173,25 @@ impl Service {
         &self.inner.shipped
     }
 
+    /// What this process knows of clients by heart.
+    pub fn epochs(&self) -> &Epochs {
+        &self.inner.epochs
+    }
+
     /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.inner.clock
     }
 
     pub(crate) fn context(&self, actor: &Actor) -> Context {
-        Context { service: self.clone(), actor: actor.clone(), now: self.inner.clock.now(), journal: None }
+        Context {
+            service: self.clone(),
+            actor: actor.clone(),
+            now: self.inner.clock.now(),
+            journal: None,
+            started: write::Started::default(),
+            stale: Default::default(),
+        }
     }
 
     /// The path integers of a type; they are made with the type and never change.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde_json::{Map, Value};
 
 use super::load::{Needs, document, parsed};
 use super::save::Content;
-use super::{Context, Result, Service, inbound};
+use super::{Context, Result, Service, inbound, permissions};
 use crate::domain::actor::Actor;
 use crate::domain::document::values;
 use crate::domain::error::{Fault, Kind};
@@ -20,7 +21,7 @@ use crate::domain::scope::Action;
 use crate::domain::written;
 use crate::runtime::random;
 use crate::store::objects::ObjectRow;
-use crate::store::{Conn, conditions, edges, objects, unresolved};
+use crate::store::{Conn, edges, objects, recomputations, temporal, unresolved};
 
 /// Longest wire id a client may choose, in bytes.
 const MAX_WIRE_ID: usize = 255;
@@ -179,7 +180,8 @@ impl Context {
         .into())
     }
 
-    fn guard_type(&self, kind: &ObjectType) -> Result<()> {
+    /// Refuses writes of a type that gives rights to callers without that scope.
+    pub(crate) fn guard_type(&self, kind: &ObjectType) -> Result<()> {
         if kind.privileged { self.demand_roles() } else { Ok(()) }
     }
 
@@ -205,15 +207,22 @@ impl Context {
         for (path, _) in kind.paths().filter(|(_, a)| a.generated) {
             values::set(kind, &mut content.doc, path, Some(random::key().to_string().into()));
         }
+        self.admit(conn, kind, wire_id, None, &content.doc)?;
+        permissions::check(kind, None, &content.doc)?;
         let row = self.insert(conn, kind, key, wire_id, &content)?;
         let change = self.object_change(kind, key, row.rev, None, Some((&content.doc, content.external_id.as_deref())));
         self.record(conn, &[change])?;
         self.write_relationships(conn, kind, key, &draft.relationships)?;
+        self.time_role(conn, &kind.name, key, None, &content.doc)?;
         self.regrant(conn, kind, &row, None, &content.doc)?;
         self.one_written(conn, kind, row, needs)
     }
 
     fn free_wire_id<'a>(&self, conn: &mut Conn, kind: &ObjectType, chosen: &'a str) -> Result<&'a str> {
+        if self.service.inner.own_ids.load(Ordering::Relaxed) {
+            let text = "ids are made by this server (idm.client_ids is off): POST to the collection, without '_id'";
+            return Err(Fault::new(Kind::Forbidden, text).into());
+        }
         if chosen.is_empty() || chosen.len() > MAX_WIRE_ID || chosen.chars().any(char::is_control) {
             let text = format!("an id has 1 to {MAX_WIRE_ID} bytes and no control characters");
             return Err(Fault::new(Kind::InvalidValue, text).into());
@@ -240,12 +249,15 @@ impl Context {
         self.guard_type(kind)?;
         let before = self.resource(conn, kind, row.clone(), seen)?;
         let draft = change(&before)?;
+        self.admit(conn, kind, &row.wire_id, Some(&before.doc), &draft.doc)?;
         let key = row.key;
         if is_active(&before.doc) && !is_active(&draft.doc) {
             self.admit_removal(conn, kind, &row, inbound::DEACTIVATE)?;
+            self.end_tokens(conn, &kind.name, key)?;
         }
         let moved = self.write_relationships(conn, kind, key, &draft.relationships)?;
         let content = Content { doc: draft.doc, external_id: draft.external_id };
+        permissions::check(kind, Some(&before.doc), &content.doc)?;
         let same = content.doc == before.doc && content.external_id == before.external_id;
         let row = if same && !moved {
             row
@@ -255,6 +267,7 @@ impl Context {
                 let sides = [(&before.doc, &before.external_id), (&content.doc, &content.external_id)];
                 let [was, is] = sides.map(|(doc, id)| Some((doc, id.as_deref())));
                 self.record(conn, &[self.object_change(kind, key, written.rev, was, is)])?;
+                self.time_role(conn, &kind.name, key, Some(&before.doc), &content.doc)?;
                 self.regrant(conn, kind, &written, Some(&before.doc), &content.doc)?;
             }
             written
@@ -270,6 +283,7 @@ impl Context {
             return Err(Fault::of(Kind::PreconditionFailed).into());
         }
         self.guard_type(kind)?;
+        self.admit_deletion(kind, &row.wire_id)?;
         for relationship in kind.relationships.iter().filter(|r| r.blocks_deletion) {
             if edges::has_any(conn, tenant, &relationship.relation, relationship.side, row.key)? {
                 let text = match relationship.relation.as_str() {
@@ -279,6 +293,10 @@ impl Context {
                 return Err(Fault::new(Kind::Conflict, text).into());
             }
         }
+        if let Some(job) = recomputations::get(conn, tenant, row.key)? {
+            let text = format!("its condition is still being carried out by job {job}");
+            return Err(Fault::new(Kind::Conflict, text).into());
+        }
         if kind.relationships.iter().any(|r| r.relation == MEMBERSHIP && r.side == Side::From) {
             // With it goes what its members hold through it.
             self.guard_groups(conn, BTreeSet::from([row.key]))?;
@@ -287,10 +305,13 @@ impl Context {
         let doc = document(&row)?;
         let resource = self.one_written(conn, kind, row.clone(), &Needs::nothing())?;
         let gone = edges::delete_all_of(conn, tenant, row.key)?;
-        self.after_edges(conn, &[], &gone, Some(row.key))?;
+        self.note_edges(conn, &[], &gone, Some(row.key))?;
         unresolved::remove_all(conn, tenant, row.key, None)?;
-        conditions::remove(conn, tenant, row.key)?;
+        temporal::remove(conn, tenant, &[row.key])?;
+        self.forget_condition(conn, row.key)?;
+        self.remove_credentials(conn, kind, row.key)?;
         self.remove(conn, kind, &row, &doc)?;
+        self.edges_moved(conn, &[], &gone)?;
         let was = Some((&doc, resource.head.external_id.as_deref()));
         self.record(conn, &[self.object_change(kind, row.key, row.rev, was, None)])?;
         Ok(resource)

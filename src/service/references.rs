@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::edges::Writer;
 use super::{Result, effective};
+use crate::domain::edge::EdgeProperties;
 use crate::domain::error::{Fault, Kind, excerpt};
 use crate::domain::key::Key;
 use crate::domain::normal;
@@ -21,7 +22,9 @@ pub(super) enum Found {
     Object {
         kind: String,
         key: Key,
-        properties: Option<String>,
+        properties: EdgeProperties,
+        /// The edge that the client names.
+        edge: Option<Key>,
     },
     /// It restates a role that is held otherwise than by a static grant: nothing to write.
     Derived,
@@ -48,7 +51,11 @@ impl Writer<'_> {
                 None => self.by_name(conn, reference)?,
             };
             out.push(match (found, reference) {
-                (found, Reference::Exact { edge, grant_type, .. }) if grant_type == CONDITIONAL => {
+                (found, Reference::Exact { edge, grant_type, properties, .. }) if grant_type == CONDITIONAL => {
+                    if properties.as_ref().is_some_and(|p| !p.is_empty()) {
+                        let text = "a grant by condition takes no other '_refProperties'";
+                        return Err(Fault::new(Kind::InvalidValue, text).into());
+                    }
                     // What was read with its edge id may have gone since: the condition alone decides.
                     let read = match found {
                         Some((_, key)) if edge.is_none() => self.is_conditional(conn, key)?,
@@ -60,7 +67,10 @@ impl Writer<'_> {
                     }
                     Found::Derived
                 }
-                (Some((kind, key)), Reference::Exact { .. }) => Found::Object { kind, key, properties: None },
+                (Some((kind, key)), Reference::Exact { edge, properties, .. }) => {
+                    let shown = properties.clone().unwrap_or_default();
+                    Found::Object { kind, key, edge: *edge, properties: EdgeProperties { shown, ..EdgeProperties::default() } }
+                }
                 (Some((kind, key)), Reference::Loose { element, .. }) => match self.derivation(element) {
                     Some(via) if restating || held.get(&key) == Some(&via) => Found::Derived,
                     Some(via) => {
@@ -68,7 +78,7 @@ impl Writer<'_> {
                             format!("{}.type '{via}' tells how a role is held; it cannot be written", self.relationship.name);
                         return Err(Fault::new(Kind::InvalidValue, text).into());
                     }
-                    None => Found::Object { kind, key, properties: self.kept_properties(element) },
+                    None => Found::Object { kind, key, edge: None, properties: self.kept_properties(element) },
                 },
                 (None, Reference::Exact { kind, id, .. }) => {
                     let collection = self.ctx.actor.types.by_name(kind).map_or(kind.as_str(), |k| k.collection.as_str());
@@ -110,7 +120,7 @@ impl Writer<'_> {
                 let by_type = kind.as_deref().and_then(|name| registry.by_resource(name));
                 let by_address = || {
                     let address = address.as_deref()?;
-                    registry.types().find(|t| address.contains(&format!("{}/", t.endpoint)))
+                    registry.types().find(|t| !t.endpoint.is_empty() && address.contains(&format!("{}/", t.endpoint)))
                 };
                 let chosen = by_type.or_else(by_address).and_then(|t| hits.iter().find(|(k, _)| *k == t.name));
                 chosen.cloned().map(Some).ok_or_else(|| {
@@ -140,6 +150,16 @@ impl Writer<'_> {
         Ok(None)
     }
 
+    /// What each reference leads to, in one look-up a type.
+    pub(super) fn ends(&self, conn: &mut Conn, references: &[Reference]) -> Result<Vec<Option<Key>>> {
+        let known = self.known_ids(conn, references)?;
+        let one = |reference: &Reference| match known.get(id_of(reference)) {
+            Some(hits) => Ok(self.settle(reference, hits)?.map(|(_, key)| key)),
+            None => Ok(None),
+        };
+        references.iter().map(one).collect()
+    }
+
     pub(super) fn find(&self, conn: &mut Conn, reference: &Reference) -> Result<Option<(String, Key)>> {
         match self.known_ids(conn, std::slice::from_ref(reference))?.remove(id_of(reference)) {
             Some(hits) => self.settle(reference, &hits),
@@ -162,7 +182,7 @@ impl Writer<'_> {
             return None;
         }
         let shown = element.get("type").and_then(Value::as_str);
-        [Via::Group, Via::Conditional].map(Via::as_str).into_iter().find(|via| Some(*via) == shown)
+        [Via::Group, Via::Bundle, Via::Conditional].map(Via::as_str).into_iter().find(|via| Some(*via) == shown)
     }
 
     pub(super) fn is_conditional(&self, conn: &mut Conn, far: Key) -> Result<bool> {
@@ -172,16 +192,16 @@ impl Writer<'_> {
     }
 
     // Of a grant's element only `type` and `primary` are kept; the rest is derived.
-    fn kept_properties(&self, element: &Map<String, Value>) -> Option<String> {
+    fn kept_properties(&self, element: &Map<String, Value>) -> EdgeProperties {
         if self.relationship.relation != GRANT {
-            return None;
+            return EdgeProperties::default();
         }
         let kept: Map<String, Value> = ["type", "primary"]
             .iter()
             .filter_map(|name| element.get(*name).map(|v| ((*name).to_owned(), v.clone())))
             .filter(|(name, value)| name != "type" || value != "direct")
             .collect();
-        (!kept.is_empty()).then(|| Value::Object(kept).to_string())
+        EdgeProperties { kept, ..EdgeProperties::default() }
     }
 }
 

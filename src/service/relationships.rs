@@ -10,7 +10,6 @@ use crate::domain::key::Key;
 use crate::domain::relation::{Precondition, Reference, RelationshipChange, RelationshipWrite};
 use crate::domain::resource::{Related, Resource};
 use crate::domain::schema::{ObjectType, Relationship, Side};
-use crate::domain::time::Timestamp;
 use crate::store::edges::EdgeRow;
 use crate::store::{Conn, edges, objects};
 
@@ -25,6 +24,9 @@ pub struct Property {
     pub name: String,
 }
 
+/// What becomes of an edge, from what it is. Called in the write's transaction, perhaps more than once.
+pub type EdgeChange = Arc<dyn Fn(&Linked) -> std::result::Result<Reference, Fault> + Send + Sync>;
+
 /// The other end of an edge with its whole object.
 #[derive(Debug, Clone)]
 pub struct Linked {
@@ -34,63 +36,7 @@ pub struct Linked {
     pub target: Resource,
 }
 
-/// A place in the order of an object's edges.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
-    /// The far end.
-    pub far: Key,
-    /// The variant of the edge.
-    pub variant: String,
-}
-
-impl Mark {
-    // The store compares far end and variant alone.
-    fn edge(self) -> EdgeRow {
-        EdgeRow {
-            relation: String::new(),
-            from_key: self.far,
-            to_key: self.far,
-            variant: self.variant,
-            id: self.far,
-            from_type: String::new(),
-            to_type: String::new(),
-            rev: 0,
-            created: Timestamp::default(),
-            properties: None,
-        }
-    }
-}
-
 impl Service {
-    /// The edges of a property, in the order of the far ends' keys, at most `limit` after a mark; and the mark of the last, if
-    /// more follow.
-    ///
-    /// # Errors
-    /// [`Kind::NotFound`] for an unknown object or property.
-    pub async fn edges(
-        &self,
-        actor: &Actor,
-        property: Property,
-        after: Option<Mark>,
-        limit: usize,
-    ) -> Result<(Vec<Linked>, Option<Mark>)> {
-        let ctx = self.context(actor);
-        self.store()
-            .read(move |conn| {
-                let (relationship, near) = ctx.property(conn, &property)?;
-                let (tenant, relation, side) = (ctx.actor.tenant, &relationship.relation, relationship.side);
-                let last = after.map(|mark| mark.edge());
-                let reach = super::load::limit(limit.saturating_add(1));
-                let mut rows = edges::of(conn, tenant, relation, side, near, last.as_ref(), reach)?;
-                let more = rows.len() > limit;
-                rows.truncate(limit);
-                let mark =
-                    rows.last().filter(|_| more).map(|row| Mark { far: far_end(row, side).1, variant: row.variant.clone() });
-                Ok((ctx.linked(conn, &relationship, rows)?, mark))
-            })
-            .await
-    }
-
     /// One edge of a property; without `edge` the only one of a singleton.
     ///
     /// # Errors
@@ -129,16 +75,59 @@ impl Service {
                     return Err(Fault::of(Kind::PreconditionFailed).into());
                 }
             }
-            let before = ctx.edge_keys(tx, &relationship, near, &reference)?;
-            let write =
-                RelationshipWrite { property: property.name.clone(), change: RelationshipChange::Add(vec![reference.clone()]) };
-            if ctx.write_relationships(tx, &property.kind, near, &[write])? {
-                objects::bump(tx, ctx.actor.tenant, &property.kind.name, near, ctx.now)?;
+            ctx.create_edge(tx, &property, &relationship, near, &reference)
+        })
+        .await
+    }
+
+    /// Sets a singleton: the edge that is there leads elsewhere and keeps its id, or one is made.
+    ///
+    /// # Errors
+    /// As [`Service::create_edge`].
+    pub async fn put_edge(
+        &self,
+        actor: &Actor,
+        property: Property,
+        reference: Reference,
+        precondition: Precondition,
+    ) -> Result<Linked> {
+        self.write(actor, move |ctx, tx| {
+            let (relationship, near) = ctx.property(tx, &property)?;
+            let mut here = edges::of(tx, ctx.actor.tenant, &relationship.relation, relationship.side, near, None, 1)?;
+            match here.pop() {
+                Some(row) => {
+                    admit(&precondition, &row)?;
+                    ctx.change_edge(tx, &property, &relationship, near, row, reference.clone())
+                }
+                None if matches!(precondition, Precondition::None | Precondition::Absent) => {
+                    ctx.create_edge(tx, &property, &relationship, near, &reference)
+                }
+                None => Err(Fault::of(Kind::PreconditionFailed).into()),
             }
-            let after = ctx.edge_keys(tx, &relationship, near, &reference)?;
-            let made = after.iter().find(|e| !before.iter().any(|b| b.id == e.id)).or(after.first());
-            let row = made.cloned().ok_or_else(|| Fault::new(Kind::NotFound, "no such relationship"))?;
-            ctx.one_linked(tx, &relationship, row)
+        })
+        .await
+    }
+
+    /// Changes an edge: whom it leads to, and its properties. Without `edge` it is the one of a singleton. What it is already
+    /// is no write.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`], [`Kind::PreconditionFailed`] also for an edge that is there already, [`Kind::Conflict`] for a
+    /// conditional grant; those of `change`, and as for relationship writes of an object.
+    pub async fn change_edge(
+        &self,
+        actor: &Actor,
+        property: Property,
+        edge: Option<Key>,
+        change: EdgeChange,
+        precondition: Precondition,
+    ) -> Result<Linked> {
+        self.write(actor, move |ctx, tx| {
+            let (relationship, near) = ctx.property(tx, &property)?;
+            let row = ctx.edge_row(tx, &relationship, near, edge)?;
+            admit(&precondition, &row)?;
+            let reference = change(&ctx.one_linked(tx, &relationship, row.clone())?)?;
+            ctx.change_edge(tx, &property, &relationship, near, row, reference)
         })
         .await
     }
@@ -157,33 +146,63 @@ impl Service {
         self.write(actor, move |ctx, tx| {
             let (relationship, near) = ctx.property(tx, &property)?;
             let row = ctx.edge_row(tx, &relationship, near, edge)?;
-            if !precondition.admits(row.rev) {
-                return Err(Fault::of(Kind::PreconditionFailed).into());
-            }
+            admit(&precondition, &row)?;
             let linked = ctx.one_linked(tx, &relationship, row.clone())?;
             let reference = Reference::Exact {
                 kind: linked.target.kind.name.clone(),
                 id: linked.target.wire_id.clone(),
                 edge: Some(row.id),
                 grant_type: row.variant,
+                properties: None,
             };
-            let write =
-                RelationshipWrite { property: property.name.clone(), change: RelationshipChange::Remove(vec![reference]) };
-            if ctx.write_relationships(tx, &property.kind, near, &[write])? {
-                objects::bump(tx, ctx.actor.tenant, &property.kind.name, near, ctx.now)?;
-            }
+            ctx.write_edge(tx, &property, near, RelationshipChange::Remove(vec![reference]))?;
             Ok(linked)
         })
         .await
     }
 }
 
+fn admit(precondition: &Precondition, row: &EdgeRow) -> Result<()> {
+    if precondition.admits(row.rev) { Ok(()) } else { Err(Fault::of(Kind::PreconditionFailed).into()) }
+}
+
 impl Context {
-    fn property(&self, conn: &mut Conn, property: &Property) -> Result<(Relationship, Key)> {
-        let row = self.find(conn, &property.kind, &property.wire_id)?;
-        let relationship = property.kind.relationship(&property.name).cloned();
-        let missing = || Fault::new(Kind::NotFound, format!("{} has no such relationship", property.kind.name));
-        Ok((relationship.ok_or_else(missing)?, row.key))
+    fn write_edge(&self, conn: &mut Conn, property: &Property, near: Key, change: RelationshipChange) -> Result<()> {
+        let write = RelationshipWrite { property: property.name.clone(), change };
+        if self.write_relationships(conn, &property.kind, near, &[write])? {
+            objects::bump(conn, self.actor.tenant, &property.kind.name, near, self.now)?;
+        }
+        Ok(())
+    }
+
+    fn create_edge(
+        &self,
+        conn: &mut Conn,
+        property: &Property,
+        relationship: &Relationship,
+        near: Key,
+        reference: &Reference,
+    ) -> Result<Linked> {
+        let before = self.edge_keys(conn, relationship, near, reference)?;
+        self.write_edge(conn, property, near, RelationshipChange::Add(vec![reference.clone()]))?;
+        let after = self.edge_keys(conn, relationship, near, reference)?;
+        let made = after.iter().find(|e| !before.iter().any(|b| b.id == e.id)).or(after.first());
+        let row = made.cloned().ok_or_else(|| Fault::new(Kind::NotFound, "no such relationship"))?;
+        self.one_linked(conn, relationship, row)
+    }
+
+    fn change_edge(
+        &self,
+        conn: &mut Conn,
+        property: &Property,
+        relationship: &Relationship,
+        near: Key,
+        row: EdgeRow,
+        reference: Reference,
+    ) -> Result<Linked> {
+        self.write_edge(conn, property, near, RelationshipChange::Change(row.id, reference))?;
+        let now = self.edge_row(conn, relationship, near, Some(row.id))?;
+        self.one_linked(conn, relationship, now)
     }
 
     fn edge_row(&self, conn: &mut Conn, relationship: &Relationship, near: Key, edge: Option<Key>) -> Result<EdgeRow> {
@@ -210,7 +229,7 @@ impl Context {
         all.pop().ok_or_else(|| Fault::new(Kind::NotFound, "no such relationship").into())
     }
 
-    fn linked(&self, conn: &mut Conn, relationship: &Relationship, rows: Vec<EdgeRow>) -> Result<Vec<Linked>> {
+    pub(super) fn linked(&self, conn: &mut Conn, relationship: &Relationship, rows: Vec<EdgeRow>) -> Result<Vec<Linked>> {
         let mut targets = self.targets(conn, relationship, &rows)?;
         let mut out = Vec::with_capacity(rows.len());
         for row in rows {

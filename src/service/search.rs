@@ -14,7 +14,7 @@ use crate::domain::actor::Actor;
 use crate::domain::cursor::{self, Place};
 use crate::domain::filter::{CompareOp, Filter};
 use crate::domain::schema::{AttrPath, Home, ObjectType, Uniqueness};
-use crate::domain::sort;
+use crate::domain::sort::{self, Sort};
 use crate::domain::written::Written;
 use crate::store::Conn;
 use crate::store::ordered::By;
@@ -48,7 +48,7 @@ pub struct Part {
     /// Who passes; all without.
     pub filter: Option<Filter>,
     /// What it is sorted by; without, it has no value to sort by.
-    pub sort: Option<AttrPath>,
+    pub sort: Option<Sort>,
     /// What the answer holds.
     pub needs: Needs,
     /// What filter and sort read.
@@ -139,7 +139,7 @@ impl Context {
                 None => Plan { predicate: Predicate::All, exact: true },
                 Some(filter) => plan::plan(filter, &part.kind, &paths, &self.actor.source),
             };
-            let index = part.sort.and_then(|path| index(part, path, &paths));
+            let index = part.sort.as_ref().and_then(Sort::single).and_then(|path| index(part, path, &paths));
             parts.push(Planned { part, plan, index, size: None });
         }
         let (mark, offset, back) = match &search.start {

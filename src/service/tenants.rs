@@ -47,6 +47,7 @@ impl Service {
             }
             let id = tenants::insert(tx, &name, created)?;
             service.number_paths(tx, id)?;
+            service.seed(tx, id)?;
             tokens::insert(tx, id, &first)?;
             Ok(Tenant { id, name: name.clone(), created })
         };
@@ -73,7 +74,7 @@ impl Service {
         Ok(Tenant { id: row.id, name: row.name, created: row.created })
     }
 
-    /// Makes sure that the default tenant is there and that every attribute of the schemas has its number, for all tenants.
+    /// Makes sure that the default tenant is there, and in all tenants the numbers of indexed attributes and the internal roles.
     /// Gives the default tenant its `first` token unless it ever had one, and tells whether it did.
     ///
     /// # Errors
@@ -95,6 +96,10 @@ impl Service {
                         service.reindex_all(tx, tenant.id)?;
                     }
                     settings::set(tx, TABLES, normal::TABLES)?;
+                }
+                // After the index is known to be good: a new database has nothing to index anew.
+                for tenant in &all {
+                    service.seed(tx, tenant.id)?;
                 }
                 let Some(first) = first.as_ref() else { return Ok(false) };
                 // Not asked of the tenant: a start that was cut off may have left one without a token.
@@ -127,6 +132,12 @@ impl Service {
             object_types::raise(conn, tenant)?;
         }
         Ok(())
+    }
+
+    // What every tenant has from the start.
+    fn seed(&self, conn: &mut Conn, tenant: TenantId) -> Result<()> {
+        let worker = Actor::internal(tenant, self.shipped().clone(), "prepare");
+        self.context(&worker).seed_internal_roles(conn, tenant)
     }
 
     fn number_paths(&self, conn: &mut Conn, tenant: TenantId) -> Result<()> {

@@ -4,16 +4,16 @@ use super::grants::SUBJECT;
 use super::{Context, Result, load};
 use crate::domain::condition::Condition;
 use crate::domain::error::{Fault, Kind};
-use crate::domain::schema::ObjectType;
 use crate::domain::schema::change::{Change, Demand, contradicts};
+use crate::domain::schema::{ObjectType, Registry};
 use crate::store::query::{self, Predicate};
 use crate::store::{Conn, audit, edges, objects};
 
 /// Objects of one page.
 const BATCH: i64 = 500;
 
-/// Checks every demand of a change of `old`, which becomes `new` or goes.
-pub(super) fn check(ctx: &Context, conn: &mut Conn, old: &ObjectType, new: Option<&ObjectType>, change: &Change) -> Result<()> {
+/// Checks every demand of a change of `old`, which becomes what it is in `after`, or goes.
+pub(super) fn check(ctx: &Context, conn: &mut Conn, old: &ObjectType, after: &Registry, change: &Change) -> Result<()> {
     let tenant = ctx.actor.tenant;
     for demand in &change.demands {
         let (count, text) = match demand {
@@ -36,13 +36,10 @@ pub(super) fn check(ctx: &Context, conn: &mut Conn, old: &ObjectType, new: Optio
         };
         refuse(count, text)?;
     }
-    if let Some(new) = new.filter(|_| change.reads_documents()) {
+    if let Some(new) = after.by_name(&old.name).filter(|_| change.reads_documents()) {
         documents(ctx, conn, old, new, change)?;
     }
-    match new {
-        Some(new) if old.name == SUBJECT && !change.demands.is_empty() => conditions(ctx, conn, new),
-        _ => Ok(()),
-    }
+    if change.demands.is_empty() { Ok(()) } else { conditions(ctx, conn, after) }
 }
 
 fn refuse(count: i64, text: String) -> Result<()> {
@@ -76,13 +73,14 @@ fn documents(ctx: &Context, conn: &mut Conn, old: &ObjectType, new: &ObjectType,
 }
 
 // A condition that could not be read any more would stand in the way of every write.
-fn conditions(ctx: &Context, conn: &mut Conn, new: &ObjectType) -> Result<()> {
+fn conditions(ctx: &Context, conn: &mut Conn, types: &Registry) -> Result<()> {
+    let Some(user) = types.by_name(SUBJECT) else { return Ok(()) };
     let (mut count, mut after) = (0, None);
     loop {
         let rows = audit::condition_page(conn, ctx.actor.tenant, after, BATCH)?;
         let Some(last) = rows.last() else { break };
         after = Some(last.role_key);
-        count += load::limit(rows.iter().filter(|row| Condition::parse(&row.source, new).is_err()).count());
+        count += load::limit(rows.iter().filter(|row| Condition::parse(&row.source, user, types).is_err()).count());
     }
     refuse(count, format!("the conditions of {count} roles read what would go"))
 }

@@ -10,7 +10,7 @@ use crate::domain::error::{Fault, Kind};
 use crate::domain::filter::{Filter, eval};
 use crate::domain::key::Key;
 use crate::domain::schema::{AttrPath, Home};
-use crate::domain::sort;
+use crate::domain::sort::Sort;
 use crate::domain::written::Written;
 use crate::store::ordered::{self, By, Stretch};
 use crate::store::plan::Plan;
@@ -147,7 +147,7 @@ impl Walk<'_> {
         let filter = part.filter.as_ref().filter(|_| !self.parts[at].plan.exact);
         // What stands in the document can be asked of the document.
         let own = |path: AttrPath| path.home != Home::Common && part.kind.attribute(path).relationship.is_none();
-        let stored = part.filter.iter().flat_map(Filter::attributes).chain(part.sort).all(own);
+        let stored = part.filter.iter().flat_map(Filter::attributes).chain(part.sort.iter().flat_map(Sort::paths)).all(own);
         let mut after = after.map(|key| ordered::Place { value: String::new(), key });
         let mut read = 0;
         loop {
@@ -172,7 +172,7 @@ impl Walk<'_> {
                 if filter.is_some_and(|filter| !eval::matches(filter, &part.kind, &resource)) {
                     continue;
                 }
-                let value = part.sort.and_then(|path| sort::value(&part.kind, path, &resource));
+                let value = part.sort.as_ref().and_then(|sort| sort.value(&part.kind, &resource));
                 if !visit(key, value) {
                     return Ok(false);
                 }

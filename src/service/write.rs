@@ -4,8 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Context, Result, Service, ServiceError, effects};
 use crate::domain::actor::Actor;
+use crate::domain::key::Key;
 use crate::store::changes::{self, ChangeRow};
 use crate::store::{Conn, Tx};
+use crate::telemetry::request;
 
 /// The change rows that one run of a write appended, for who has to look at them.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +31,30 @@ impl Journal {
     }
 }
 
+/// The jobs that one run of a write put up, for the caller to be told of.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Started(Arc<Mutex<Vec<Key>>>);
+
+impl Started {
+    pub(crate) fn note(&self, job: Key) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(job);
+    }
+
+    fn len(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    fn cut(&self, len: usize) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).truncate(len);
+    }
+
+    fn tell(&self) {
+        for job in &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            request::put_up(job.to_string());
+        }
+    }
+}
+
 impl Service {
     /// Runs `job` as one write in the name of `actor`; in a dry run everything is checked and answered, its effects are noted
     /// with the actor, and nothing is written. The job may run more than once.
@@ -44,9 +70,23 @@ impl Service {
         let tenant = actor.tenant;
         let Some(rehearsal) = &actor.rehearsal else {
             let guarded = ctx.clone();
-            return match self.store().write(tenant, move |tx| ctx.hold_types(tx).and_then(|()| job(&ctx, tx))).await {
+            let run = move |tx: &mut Tx<'_>| {
+                // A run that is repeated has put up nothing yet.
+                ctx.started.cut(0);
+                ctx.hold_types(tx).and_then(|()| job(&ctx, tx))
+            };
+            let outcome = self.store().write(tenant, run).await;
+            // Whatever came of it, and before anybody hears.
+            for client_id in guarded.stale.take() {
+                self.epochs().forget(&client_id);
+            }
+            return match outcome {
                 Err(ServiceError::Held(held)) => Err(guarded.hold(*held).await),
-                outcome => outcome,
+                Ok(value) => {
+                    guarded.started.tell();
+                    Ok(value)
+                }
+                Err(error) => Err(error),
             };
         };
         let played = self.store().rehearse(tenant, move |tx| {
@@ -76,7 +116,11 @@ impl Context {
         step: impl FnOnce(&mut Tx<'_>) -> std::result::Result<T, E>,
     ) -> Result<std::result::Result<T, E>> {
         let mark = self.journal.as_ref().map(|journal| (journal, journal.len()));
+        let jobs = self.started.len();
         let outcome = tx.attempt(step)?;
+        if outcome.is_err() {
+            self.started.cut(jobs);
+        }
         if let (Err(_), Some((journal, len))) = (&outcome, mark) {
             journal.cut(len);
         }

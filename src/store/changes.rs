@@ -10,6 +10,7 @@ use diesel::sql_types::BigInt;
 use super::conn::{Conn, on};
 use super::error::Result;
 use super::insert::{KEYS, insert_all};
+use super::key_in::key_in;
 use super::sql::Sql;
 use super::tables::changes;
 use super::types::{DbKey, DbTime, Maybe};
@@ -202,6 +203,23 @@ pub fn after(conn: &mut Conn, tenant: TenantId, seq: i64, limit: i64, filter: Ch
         }
         query.order(changes::seq).limit(limit).load(c)
     })?)
+}
+
+/// What happened to edges that start from some objects and end at some others, whether numbered or not, in no order.
+pub fn of_edges(conn: &mut Conn, tenant: TenantId, op: &str, from: &[Key], to: &[Key]) -> Result<Vec<ChangeRow>> {
+    let mut out = Vec::new();
+    for from in from.chunks(KEYS) {
+        for to in to.chunks(KEYS) {
+            let to: Vec<DbKey> = to.iter().copied().map(DbKey).collect();
+            let these = changes::tenant.eq(tenant.0).and(changes::op.eq(op)).and(changes::other_key.eq_any(to));
+            let rows: Vec<ChangeRow> = on!(conn, |c| changes::table
+                .filter(these.and(key_in(changes::key, from)))
+                .select(ChangeRow::as_select())
+                .load(c))?;
+            out.extend(rows);
+        }
+    }
+    Ok(out)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use super::conn::{Conn, on};
 use super::error::Result;
 use super::insert::{KEYS, insert_all};
+use super::key_in::key_in;
 use super::tables::{condition_anchors as anchored, conditions};
 use super::types::DbKey;
 use crate::domain::key::{Key, TenantId};
@@ -54,6 +55,18 @@ pub fn remove(conn: &mut Conn, tenant: TenantId, role: Key) -> Result<bool> {
 pub fn get(conn: &mut Conn, tenant: TenantId, role: Key) -> Result<Option<ConditionRow>> {
     let same = conditions::tenant.eq(tenant.0).and(conditions::role_key.eq(DbKey(role)));
     Ok(on!(conn, |c| conditions::table.filter(same).select(ConditionRow::as_select()).first(c).optional())?)
+}
+
+/// The conditions of several roles, in the order of roles.
+pub fn many(conn: &mut Conn, tenant: TenantId, roles: &[Key]) -> Result<Vec<ConditionRow>> {
+    let mut out = Vec::new();
+    for chunk in roles.chunks(KEYS) {
+        let here = conditions::tenant.eq(tenant.0).and(key_in(conditions::role_key, chunk));
+        let rows: Vec<ConditionRow> =
+            on!(conn, |c| conditions::table.filter(here).select(ConditionRow::as_select()).order(conditions::role_key).load(c))?;
+        out.extend(rows);
+    }
+    Ok(out)
 }
 
 /// The conditions that have one of the anchors, each once, in the order of roles. `*` is an anchor like the others.

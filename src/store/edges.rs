@@ -11,6 +11,7 @@ use super::key_in::key_in;
 use super::sql::Sql;
 use super::tables::edges;
 use super::types::{DbKey, DbTime};
+use crate::domain::edge::is_conditional;
 use crate::domain::key::{Key, TenantId};
 use crate::domain::schema::Side;
 use crate::domain::time::Timestamp;
@@ -27,7 +28,7 @@ pub struct EdgeRow {
     /// Where it ends.
     #[diesel(deserialize_as = DbKey)]
     pub to_key: Key,
-    /// Tells parallel edges apart: the `_grantType` of grants, else empty.
+    /// Tells parallel edges apart (`domain::edge::variant`): empty, `conditional`, or a digest of the properties.
     pub variant: String,
     /// Its own id (`_refResourceRel`, IDM's `_id`).
     #[diesel(deserialize_as = DbKey)]
@@ -41,7 +42,7 @@ pub struct EdgeRow {
     /// When it was made.
     #[diesel(deserialize_as = DbTime)]
     pub created: Timestamp,
-    /// JSON object of properties; none when there are none.
+    /// JSON object of properties (`domain::edge::EdgeProperties`); none when there are none.
     pub properties: Option<String>,
 }
 
@@ -62,6 +63,11 @@ impl EdgeRow {
     /// Its full key.
     pub fn edge_key(&self) -> EdgeKey<'_> {
         EdgeKey { relation: &self.relation, from_key: self.from_key, to_key: self.to_key, variant: &self.variant }
+    }
+
+    /// Whether a role's condition made it.
+    pub fn is_conditional(&self) -> bool {
+        is_conditional(&self.variant)
     }
 
     /// The object at the other end, seen from `side`.
@@ -116,6 +122,16 @@ pub fn get(conn: &mut Conn, tenant: TenantId, id: Key) -> Result<Option<EdgeRow>
     Ok(on!(conn, |c| edges::table.filter(same).select(EdgeRow::as_select()).first(c).optional())?)
 }
 
+/// Those with these ids, in no order.
+pub fn by_ids(conn: &mut Conn, tenant: TenantId, ids: &[Key]) -> Result<Vec<EdgeRow>> {
+    let mut out: Vec<EdgeRow> = Vec::new();
+    for chunk in ids.chunks(KEYS) {
+        let these = edges::tenant.eq(tenant.0).and(key_in(edges::id, chunk));
+        out.extend(on!(conn, |c| edges::table.filter(these).select(EdgeRow::as_select()).load(c))?);
+    }
+    Ok(out)
+}
+
 /// All parallel edges between two objects.
 pub fn find(conn: &mut Conn, tenant: TenantId, relation: &str, from: Key, to: Key) -> Result<Vec<EdgeRow>> {
     let same = edges::tenant
@@ -124,6 +140,27 @@ pub fn find(conn: &mut Conn, tenant: TenantId, relation: &str, from: Key, to: Ke
         .and(edges::from_key.eq(DbKey(from)))
         .and(edges::to_key.eq(DbKey(to)));
     Ok(on!(conn, |c| edges::table.filter(same).select(EdgeRow::as_select()).order(edges::variant).load(c))?)
+}
+
+/// The edges between one object and others, in no order.
+pub fn between(conn: &mut Conn, tenant: TenantId, relation: &str, side: Side, key: Key, others: &[Key]) -> Result<Vec<EdgeRow>> {
+    let key = DbKey(key);
+    let mut out = Vec::new();
+    for chunk in others.chunks(KEYS) {
+        let here = edges::tenant.eq(tenant.0).and(edges::relation.eq(relation));
+        let rows: Vec<EdgeRow> = match side {
+            Side::From => on!(conn, |c| edges::table
+                .filter(here.and(edges::from_key.eq(key)).and(key_in(edges::to_key, chunk)))
+                .select(EdgeRow::as_select())
+                .load(c)),
+            Side::To => on!(conn, |c| edges::table
+                .filter(here.and(edges::to_key.eq(key)).and(key_in(edges::from_key, chunk)))
+                .select(EdgeRow::as_select())
+                .load(c)),
+        }?;
+        out.extend(rows);
+    }
+    Ok(out)
 }
 
 /// Edges of one object, ordered by the other end and variant. `after` is the last edge of the page before.
@@ -224,6 +261,16 @@ pub fn delete(conn: &mut Conn, tenant: TenantId, keys: &[EdgeKey<'_>]) -> Result
     Ok(deleted)
 }
 
+/// Removes edges by id; how many there were.
+pub fn delete_by_ids(conn: &mut Conn, tenant: TenantId, ids: &[Key]) -> Result<usize> {
+    let mut deleted = 0;
+    for chunk in ids.chunks(KEYS) {
+        let these = edges::tenant.eq(tenant.0).and(key_in(edges::id, chunk));
+        deleted += on!(conn, |c| diesel::delete(edges::table.filter(these)).execute(c))?;
+    }
+    Ok(deleted)
+}
+
 /// Removes every edge at an object, whatever the relation and the end, and returns them.
 pub fn delete_all_of(conn: &mut Conn, tenant: TenantId, key: Key) -> Result<Vec<EdgeRow>> {
     let mut removed = Vec::new();
@@ -252,7 +299,8 @@ fn relations(conn: &mut Conn, tenant: TenantId) -> Result<Vec<String>> {
     }
 }
 
-/// Replaces the properties of an edge and raises its revision; false when it is gone or its revision is not `expected`.
+/// Replaces the properties of an edge and raises its revision; false when it is gone or its revision is not `expected`. What
+/// changes its variant makes it anew, with the same id.
 pub fn update_properties(conn: &mut Conn, tenant: TenantId, id: Key, expected: i64, properties: Option<&str>) -> Result<bool> {
     let same = edges::tenant.eq(tenant.0).and(edges::id.eq(DbKey(id))).and(edges::rev.eq(expected));
     let values = (edges::properties.eq(properties), edges::rev.eq(expected + 1));

@@ -15,6 +15,8 @@ pub mod status {
     pub const OPEN: &str = "open";
     /// It came to its end.
     pub const DONE: &str = "done";
+    /// Another one took its place.
+    pub const REPLACED: &str = "replaced";
     /// It cannot be done; its error says why.
     pub const FAILED: &str = "failed";
 }

@@ -68,6 +68,8 @@ pub struct LinkRow {
     pub failed_since: Option<Timestamp>,
     /// Epoch of the lease under which it was last written.
     pub epoch: i64,
+    /// Assignments that were applied to the account, JSON text; none when there are none.
+    pub assigned: Option<String>,
 }
 
 /// A wish: that a target look at an object.
@@ -274,6 +276,7 @@ pub fn update(conn: &mut Conn, tenant: TenantId, row: &LinkRow, epoch: i64) -> R
         links::error.eq(&row.error),
         links::failed_since.eq(row.failed_since.map(DbTime)),
         links::epoch.eq(epoch),
+        links::assigned.eq(&row.assigned),
     );
     Ok(on!(conn, |c| diesel::update(links::table.filter(same)).set(values).execute(c))? == 1)
 }
@@ -306,6 +309,12 @@ pub fn held(conn: &mut Conn, tenant: TenantId, target: Key) -> Result<BTreeMap<S
     let rows: Vec<(Option<String>, i64)> =
         on!(conn, |c| links::table.filter(held).group_by(links::intent).select((links::intent, count_star())).load(c))?;
     Ok(rows.into_iter().filter_map(|(batch, count)| Some((batch?, count))).collect())
+}
+
+/// Whether assignments were applied to any account at a target.
+pub fn any_assigned(conn: &mut Conn, tenant: TenantId, target: Key) -> Result<bool> {
+    let assigned = links::tenant.eq(tenant.0).and(links::target.eq(DbKey(target))).and(links::assigned.is_not_null());
+    Ok(on!(conn, |c| diesel::select(diesel::dsl::exists(links::table.filter(assigned))).get_result(c))?)
 }
 
 /// How many links of a target have each status.

@@ -67,6 +67,19 @@ pub enum Predicate {
         /// Whether edges on from there count too, through objects of these types: a member of a group in that group.
         through: bool,
     },
+    /// It has an edge to an object of a type that meets a predicate.
+    EdgeTo {
+        /// Name of the relation.
+        relation: String,
+        /// The end at which the object itself stands.
+        side: Side,
+        /// Type of the object at the other end.
+        kind: String,
+        /// What that one meets.
+        predicate: Box<Predicate>,
+        /// Whether edges on from there count too.
+        through: bool,
+    },
     /// It was made within a range.
     Created(Bounds<Timestamp>),
     /// It last changed within a range.
@@ -120,6 +133,13 @@ pub fn count(conn: &mut Conn, tenant: TenantId, kind: &str, predicate: &Predicat
     Ok(on!(conn, |c| sql.get_result(c))?)
 }
 
+/// How many objects of a type meet the predicate, counted up to `most`.
+pub fn count_up_to(conn: &mut Conn, tenant: TenantId, kind: &str, predicate: &Predicate, most: i64) -> Result<i64> {
+    let mut sql: Sql<'_, BigInt> = matching("SELECT count(*) FROM (SELECT key FROM ", tenant, kind, predicate);
+    sql.push(" LIMIT ").big(most).push(") AS found");
+    Ok(on!(conn, |c| sql.get_result(c))?)
+}
+
 fn keys(conn: &mut Conn, sql: Sql<'_, Binary>) -> Result<Vec<Key>> {
     let keys: Vec<DbKey> = on!(conn, |c| sql.load(c))?;
     Ok(keys.into_iter().map(Key::from).collect())
@@ -127,7 +147,20 @@ fn keys(conn: &mut Conn, sql: Sql<'_, Binary>) -> Result<Vec<Key>> {
 
 // One value of one path, and one externalId, are ranges of their tables in the order of keys: no detour over the objects.
 pub(super) fn matching<'a, ST>(head: &'static str, tenant: TenantId, kind: &'a str, predicate: &'a Predicate) -> Sql<'a, ST> {
-    let mut sql = Sql::new(head);
+    let mut sql = Sql::new("");
+    matching_into(&mut sql, head, tenant, kind, predicate);
+    sql
+}
+
+/// [`matching`] within another statement.
+pub(super) fn matching_into<'a, ST>(
+    sql: &mut Sql<'a, ST>,
+    head: &'static str,
+    tenant: TenantId,
+    kind: &'a str,
+    predicate: &'a Predicate,
+) {
+    sql.push(head);
     match predicate {
         Predicate::Indexed { path, test: Test::Eq(value) } => {
             sql.push("attribute_index WHERE tenant = ").integer(tenant.0).push(" AND path = ").integer(*path);
@@ -137,9 +170,8 @@ pub(super) fn matching<'a, ST>(head: &'static str, tenant: TenantId, kind: &'a s
             sql.push("external_ids WHERE tenant = ").integer(tenant.0).push(" AND type = ").text(kind);
             sql.push(" AND source = ").text(source.as_str()).push(" AND value = ").text(external_form(value));
         }
-        _ => over_objects(&mut sql, tenant, kind, predicate),
+        _ => over_objects(sql, tenant, kind, predicate),
     }
-    sql
 }
 
 /// `objects WHERE …`, for a statement that names its columns.
@@ -166,9 +198,8 @@ fn compile<'a, ST>(sql: &mut Sql<'a, ST>, tenant: TenantId, kind: &'a str, predi
             compile(sql, tenant, kind, inner);
         }
         Predicate::Indexed { path, test } => {
-            sql.push("(key IN (SELECT i.key FROM attribute_index AS i WHERE i.tenant = ").integer(tenant.0);
-            sql.push(" AND i.path = ").integer(*path);
-            compile_test(sql, test);
+            sql.push("(key IN (");
+            indexed(sql, tenant, *path, test);
             sql.push("))");
         }
         Predicate::External { source, value } => {
@@ -202,13 +233,16 @@ fn compile<'a, ST>(sql: &mut Sql<'a, ST>, tenant: TenantId, kind: &'a str, predi
                 sql.text(kind.as_str());
             });
             if *through {
-                // Relations that lead on have no cycles; were there one, UNION would end it.
-                sql.push(match side {
-                    Side::From => " UNION SELECT s.from_key FROM edges AS s JOIN r ON s.to_key = r.key",
-                    Side::To => " UNION SELECT s.to_key FROM edges AS s JOIN r ON s.from_key = r.key",
-                });
-                sql.push(" WHERE s.tenant = ").integer(tenant.0).push(" AND s.relation = ").text(relation.as_str());
-                sql.push(") SELECT r.key FROM r");
+                onwards(sql, tenant, relation, *side);
+            }
+            sql.push(")))");
+        }
+        Predicate::EdgeTo { relation, side, kind, predicate, through } => {
+            edges(sql, tenant, relation, *side);
+            sql.push(if *through { " IN (WITH RECURSIVE r (key) AS (SELECT key FROM " } else { " IN (SELECT key FROM " });
+            over_objects(sql, tenant, kind, predicate);
+            if *through {
+                onwards(sql, tenant, relation, *side);
             }
             sql.push(")))");
         }
@@ -217,6 +251,23 @@ fn compile<'a, ST>(sql: &mut Sql<'a, ST>, tenant: TenantId, kind: &'a str, predi
             instants(sql, bounds, ["modified > ", "modified >= ", "modified < ", "modified <= "]);
         }
     }
+}
+
+/// The keys with a value at an indexed path that passes a test; not each once.
+pub(super) fn indexed<'a, ST>(sql: &mut Sql<'a, ST>, tenant: TenantId, path: i32, test: &'a Test) {
+    sql.push("SELECT i.key FROM attribute_index AS i WHERE i.tenant = ").integer(tenant.0);
+    sql.push(" AND i.path = ").integer(path);
+    compile_test(sql, test);
+}
+
+// Relations that lead on have no cycles; were there one, UNION would end it.
+fn onwards<'a, ST>(sql: &mut Sql<'a, ST>, tenant: TenantId, relation: &'a str, side: Side) {
+    sql.push(match side {
+        Side::From => " UNION SELECT s.from_key FROM edges AS s JOIN r ON s.to_key = r.key",
+        Side::To => " UNION SELECT s.to_key FROM edges AS s JOIN r ON s.from_key = r.key",
+    });
+    sql.push(" WHERE s.tenant = ").integer(tenant.0).push(" AND s.relation = ").text(relation);
+    sql.push(") SELECT r.key FROM r");
 }
 
 fn edges<'a, ST>(sql: &mut Sql<'a, ST>, tenant: TenantId, relation: &'a str, side: Side) {
@@ -231,7 +282,7 @@ fn edges<'a, ST>(sql: &mut Sql<'a, ST>, tenant: TenantId, relation: &'a str, sid
     });
 }
 
-fn list<'a, ST, T>(
+pub(super) fn list<'a, ST, T>(
     sql: &mut Sql<'a, ST>,
     items: &'a [T],
     between: &'static str,

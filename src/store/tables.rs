@@ -146,6 +146,23 @@ diesel::table! {
 }
 
 diesel::table! {
+    condition_watches (tenant, subject, route, role_key) {
+        tenant -> Integer,
+        subject -> Text,
+        route -> Text,
+        role_key -> Binary,
+    }
+}
+
+diesel::table! {
+    recomputations (tenant, role_key) {
+        tenant -> Integer,
+        role_key -> Binary,
+        job -> Binary,
+    }
+}
+
+diesel::table! {
     changes (tenant, id) {
         tenant -> Integer,
         id -> Binary,
@@ -223,6 +240,7 @@ diesel::table! {
         error -> Nullable<Text>,
         failed_since -> Nullable<BigInt>,
         epoch -> BigInt,
+        assigned -> Nullable<Text>,
     }
 }
 
@@ -261,6 +279,19 @@ diesel::table! {
         error -> Nullable<Text>,
         at -> BigInt,
         millis -> BigInt,
+    }
+}
+
+diesel::table! {
+    policies (tenant, id) {
+        tenant -> Integer,
+        id -> Binary,
+        resource_type -> Text,
+        resource_id -> Text,
+        rev -> BigInt,
+        created -> BigInt,
+        modified -> BigInt,
+        body -> Text,
     }
 }
 
@@ -360,5 +391,69 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    temporal (tenant, key) {
+        tenant -> Integer,
+        key -> Binary,
+        edge -> Bool,
+        starts -> BigInt,
+        ends -> BigInt,
+        due -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    clients (client_id) {
+        client_id -> Text,
+        tenant -> Integer,
+        account -> Binary,
+        ver -> BigInt,
+    }
+}
+
+diesel::table! {
+    credentials (tenant, account, kind, name) {
+        tenant -> Integer,
+        account -> Binary,
+        kind -> Text,
+        name -> Text,
+        shown -> Text,
+        material -> Text,
+        created -> BigInt,
+        expires -> Nullable<BigInt>,
+        last_used -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    assertions (tenant, account, hash) {
+        tenant -> Integer,
+        account -> Binary,
+        hash -> Binary,
+        expires -> BigInt,
+    }
+}
+
+diesel::table! {
+    revoked_tokens (tenant, account, jti) {
+        tenant -> Integer,
+        account -> Binary,
+        jti -> Text,
+        expires -> BigInt,
+    }
+}
+
+diesel::table! {
+    signing_keys (id) {
+        id -> Binary,
+        algorithm -> Text,
+        public -> Text,
+        private -> Text,
+        created -> BigInt,
+        signs_from -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(conditions, condition_anchors);
 diesel::allow_tables_to_appear_in_same_query!(inbound_removals, objects);
+diesel::allow_tables_to_appear_in_same_query!(clients, tenants);

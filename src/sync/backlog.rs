@@ -6,11 +6,13 @@ use serde_json::json;
 
 use super::Result;
 use super::dispatcher::{Wants, priority};
+use super::notify;
 use super::session::Session;
 use crate::domain::key::Key;
 use crate::domain::schema::Side;
-use crate::domain::schema::relationship::MEMBERSHIP;
+use crate::domain::schema::relationship::{ASSIGNMENT, BUNDLE, GRANT, MEMBERSHIP};
 use crate::domain::time::Timestamp;
+use crate::service::grants::ROLE;
 use crate::service::{Context, ServiceError};
 use crate::store::edges::EdgeRow;
 use crate::store::links::LinkFilter;
@@ -28,6 +30,9 @@ pub enum Task {
     Sweep {
         /// Whether what was last applied is not to be trusted.
         distrust: bool,
+        /// Of one type alone.
+        #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+        kind: Option<String>,
         /// 0 for links, then one for each type.
         stage: usize,
         /// Where the page starts.
@@ -49,17 +54,27 @@ pub enum Task {
 impl Task {
     /// A look at everything.
     pub const fn sweep() -> Self {
-        Self::Sweep { distrust: false, stage: 0, after: None }
+        Self::Sweep { distrust: false, kind: None, stage: 0, after: None }
+    }
+
+    /// A look at everything of one type.
+    pub fn sweep_of(kind: &str) -> Self {
+        Self::Sweep { distrust: false, kind: Some(kind.to_owned()), stage: 0, after: None }
     }
 
     /// A look at everything, at the target too.
     pub const fn distrustful() -> Self {
-        Self::Sweep { distrust: true, stage: 0, after: None }
+        Self::Sweep { distrust: true, kind: None, stage: 0, after: None }
     }
 
     /// What is at the other end of an object's edges.
     pub fn around(relation: &str, key: Key, side: Side) -> Self {
         Self::Around { relation: relation.to_owned(), key, from: side == Side::From, after: None }
+    }
+
+    /// Who holds a role, by itself and through roles that are made of it.
+    pub fn role(key: Key) -> [Self; 2] {
+        [Self::around(GRANT, key, Side::To), Self::around(BUNDLE, key, Side::To)]
     }
 
     /// The text of several.
@@ -90,8 +105,11 @@ impl Task {
     pub fn join(self, tasks: &mut Vec<Self>) {
         let mut joined = self;
         tasks.retain(|known| match (&mut joined, known) {
-            (Self::Sweep { distrust, .. }, Self::Sweep { distrust: known, .. }) => {
+            (Self::Sweep { distrust, kind, .. }, Self::Sweep { distrust: known, kind: other, .. }) => {
                 *distrust |= *known;
+                if kind != other {
+                    *kind = None;
+                }
                 false
             }
             (Self::Around { relation, key, from, .. }, Self::Around { relation: r, key: k, from: f, .. }) => {
@@ -121,26 +139,30 @@ impl Pager<'_> {
     /// Does one page of a task. Gives what is left of it and what else turned up.
     pub fn page(&mut self, task: Task) -> Result<Vec<Task>> {
         match task {
-            Task::Sweep { distrust, stage, after } => self.sweep(distrust, stage, after),
+            Task::Sweep { distrust, kind, stage, after } => self.sweep(distrust, kind, stage, after),
             Task::Around { relation, key, from, after } => {
                 self.around(relation, key, if from { Side::From } else { Side::To }, after)
             }
         }
     }
 
-    fn sweep(&mut self, distrust: bool, stage: usize, after: Option<Key>) -> Result<Vec<Task>> {
-        let keys = if stage == 0 { self.links(distrust, after)? } else { self.objects(stage - 1, after)? };
+    fn sweep(&mut self, distrust: bool, kind: Option<String>, stage: usize, after: Option<Key>) -> Result<Vec<Task>> {
+        let only = kind.as_deref();
+        let keys = if stage == 0 { self.links(distrust, only, after)? } else { self.objects(stage - 1, only, after)? };
         let full = i64::try_from(keys.len()) == Ok(PAGE);
         Ok(match keys.last() {
-            Some(last) if full => vec![Task::Sweep { distrust, stage, after: Some(*last) }],
-            _ if stage < self.session.plans.kinds().count() => vec![Task::Sweep { distrust, stage: stage + 1, after: None }],
+            Some(last) if full => vec![Task::Sweep { distrust, kind, stage, after: Some(*last) }],
+            _ if stage < self.session.plans.kinds().count() => {
+                vec![Task::Sweep { distrust, kind, stage: stage + 1, after: None }]
+            }
             _ => Vec::new(),
         })
     }
 
-    fn links(&mut self, distrust: bool, after: Option<Key>) -> Result<Vec<Key>> {
+    fn links(&mut self, distrust: bool, only: Option<&str>, after: Option<Key>) -> Result<Vec<Key>> {
         let (tenant, target) = (self.session.tenant, self.session.target);
-        let page = links::list(self.conn, tenant, target, LinkFilter::default(), after, PAGE)?;
+        let wish = LinkFilter { kind: only, ..LinkFilter::default() };
+        let page = links::list(self.conn, tenant, target, wish, after, PAGE)?;
         let keys: Vec<Key> = page.iter().map(|link| link.key).collect();
         if distrust {
             links::distrust(self.conn, tenant, target, &keys)?;
@@ -150,9 +172,10 @@ impl Pager<'_> {
     }
 
     // Those that the scope may admit; what else is at the target has a link.
-    fn objects(&mut self, at: usize, after: Option<Key>) -> Result<Vec<Key>> {
+    fn objects(&mut self, at: usize, only: Option<&str>, after: Option<Key>) -> Result<Vec<Key>> {
         let plans = &self.session.plans;
-        let Some(plan) = plans.kinds().nth(at).and_then(|name| plans.get(name)) else { return Ok(Vec::new()) };
+        let name = plans.kinds().nth(at).filter(|name| only.is_none_or(|only| only == *name));
+        let Some(plan) = name.and_then(|name| plans.get(name)) else { return Ok(Vec::new()) };
         let tenant = self.session.tenant;
         let predicate = match &plan.scope {
             None => Predicate::All,
@@ -177,9 +200,12 @@ impl Pager<'_> {
             if self.session.plans.get(kind).is_some() {
                 self.wants.add(other, kind, priority(kind, false), self.now);
             }
-            // What a group has, its members have.
-            if kind == "group" {
-                out.push(Task::around(MEMBERSHIP, other, Side::From));
+            out.extend(notify::onward(&self.session.types, kind, &relation, side.other(), other));
+            // What a group has, its members have; what a role brings or has in it, its holders get, and those of its bundles.
+            match kind.as_str() {
+                "group" => out.push(Task::around(MEMBERSHIP, other, Side::From)),
+                ROLE if relation == ASSIGNMENT || relation == BUNDLE => out.extend(Task::role(other)),
+                _ => {}
             }
         }
         if let Some(edge) = page.last().filter(|_| i64::try_from(page.len()) == Ok(PAGE)) {

@@ -3,12 +3,13 @@
 
 use serde_json::Value;
 
+use super::assigned;
 use super::decide::Wanted;
 use super::session::Guarded;
 use super::worker::{Flow, Stop, Trial};
 use crate::connector::{Failure, FailureClass, Lookup, Remote};
 use crate::domain::key::{Key, TenantId};
-use crate::domain::mapping::DocumentPath;
+use crate::domain::mapping::{Desired, DocumentPath};
 use crate::domain::plan::{same, without};
 use crate::store::{Conn, StoreError, link_members, links, objects};
 
@@ -53,12 +54,13 @@ impl Trial<'_> {
         self.out.link.intent = Some(CREATE.to_owned());
         self.out.link.intent_at = Some(now);
         self.note().await?;
-        let document = &wanted.desired.document;
+        let desired = wanted.fresh();
+        let document = &desired.document;
         let paths: Vec<String> = document.keys().cloned().collect();
         let kind = self.out.link.kind.clone();
         let failure = match self.call(op, &paths, self.session.connector.create(&kind, document)).await {
             Ok(written) => {
-                self.arrived(written.remote_id, wanted);
+                self.arrived(written.remote_id, wanted, &desired);
                 return Ok(None);
             }
             Err(failure) => failure,
@@ -75,13 +77,14 @@ impl Trial<'_> {
         self.fail(failure).await
     }
 
-    fn arrived(&mut self, remote_id: String, wanted: &Wanted) {
+    fn arrived(&mut self, remote_id: String, wanted: &Wanted, desired: &Desired) {
         let link = &mut self.out.link;
         link.remote_id = Some(remote_id);
         link.intent = None;
         link.intent_at = None;
         link.status = "linked".to_owned();
-        link.applied = Some(Value::Object(without(&wanted.desired.document, &wanted.desired.sensitive)).to_string());
+        link.applied = Some(Value::Object(without(&desired.document, &desired.sensitive)).to_string());
+        link.assigned = assigned::text(&wanted.assigned);
         link.applied_hash = Some(wanted.hash.to_vec());
         link.applied_at = Some(self.engine.now());
     }
@@ -186,6 +189,7 @@ impl Trial<'_> {
         // What was made inactive for the one who left becomes active for the one who comes.
         link.status = if left { "deprovisioned" } else { "linked" }.to_owned();
         link.applied = None;
+        link.assigned = None;
         link.applied_hash = None;
         // The id is kept whatever comes next.
         self.note().await?;

@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Result;
+use super::assigned::{self, memory};
 use super::session::Session;
 use super::spec::TypePlan;
+use crate::domain::assignment::{Assigned, Overlap, disjoint, lay};
 use crate::domain::key::Key;
-use crate::domain::mapping::{Desired, DocumentPath};
+use crate::domain::mapping::{Desired, DocumentPath, MappingError};
 use crate::domain::plan::digest;
+use crate::domain::resource::Resource;
 use crate::domain::time::Timestamp;
 use crate::service::{Context, Service};
 use crate::store::links::LinkRow;
@@ -71,9 +74,11 @@ impl Reason {
 pub struct Wanted {
     /// The mapping's outcome, references resolved, with `externalId`.
     pub desired: Desired,
+    /// What assignments bring on top of it.
+    pub assigned: Vec<Assigned>,
     /// Paths that are left as they are, since what they refer to is not at the target yet.
     pub withheld: Vec<DocumentPath>,
-    /// Digest of its document, and of what is withheld: that it is no more wanted is another wish.
+    /// Digest of its document, of what is withheld (that it is no more wanted is another wish), and of what is assigned.
     pub hash: [u8; 32],
     /// Objects whose ids at the target it waits for.
     pub waits: Vec<Key>,
@@ -81,6 +86,18 @@ pub struct Wanted {
     pub blocked: bool,
     /// Whether members are to be added or removed.
     pub members: bool,
+}
+
+impl Wanted {
+    /// What an account that is made now holds.
+    pub fn fresh(&self) -> Desired {
+        lay(&self.desired, &Map::new(), &[], &self.assigned)
+    }
+
+    /// What the account of a link shall hold, which is as `base` says.
+    pub fn over(&self, link: &LinkRow, base: &Map<String, Value>) -> Desired {
+        lay(&self.desired, base, &memory(link), &self.assigned)
+    }
 }
 
 /// Reads the links that are due, with what they are about, and decides.
@@ -96,7 +113,7 @@ pub fn for_links(service: &Service, conn: &mut Conn, session: &Session, due: Vec
     let mut sources: HashMap<Key, Source> = HashMap::new();
     for plan in kinds.into_iter().filter_map(|kind| session.plans.get(kind)) {
         let keys: Vec<Key> = due.iter().filter(|link| link.kind == plan.kind.name).map(|link| link.key).collect();
-        sources.extend(load(&ctx, conn, plan, &keys)?);
+        sources.extend(load(&ctx, conn, session, plan, &keys)?);
     }
     let mut referred: Vec<Key> = sources.values().flat_map(|source| source.references.values().copied()).collect();
     referred.sort_unstable();
@@ -130,15 +147,19 @@ pub struct Source {
     pub resource: Map<String, Value>,
     /// What its single relationships lead to, by property.
     pub references: BTreeMap<String, Key>,
+    /// What assignments bring to its account.
+    pub assigned: Vec<Assigned>,
 }
 
 /// Reads objects of one type as mappings see them.
-pub fn load(ctx: &Context, conn: &mut Conn, plan: &TypePlan, keys: &[Key]) -> Result<HashMap<Key, Source>> {
+pub fn load(ctx: &Context, conn: &mut Conn, session: &Session, plan: &TypePlan, keys: &[Key]) -> Result<HashMap<Key, Source>> {
     let rows = objects::many(conn, ctx.actor.tenant, &plan.kind.name, keys)?;
     let resources = ctx.resources(conn, &plan.kind, rows, &plan.needs)?;
-    let source = |resource: crate::domain::resource::Resource| {
+    let mut assigned = assigned::load(ctx, conn, session, &plan.kind, keys)?;
+    let source = |resource: Resource| {
         let references = resource.related.iter().filter_map(|(name, all)| Some((name.clone(), all.first()?.key))).collect();
-        (resource.key, Source { references, resource: resource.into_scim("") })
+        let assigned = assigned.remove(&resource.key).unwrap_or_default();
+        (resource.key, Source { references, assigned, resource: resource.into_scim("") })
     };
     Ok(resources.into_iter().map(source).collect())
 }
@@ -158,17 +179,28 @@ fn decide(link: &LinkRow, plan: &TypePlan, source: &Source, known: &HashMap<Key,
     if there && same && !wanted.members { Decision::Keep(wanted) } else { Decision::Put(wanted) }
 }
 
+/// Why it cannot be worked out what the target should hold.
+#[derive(Debug, thiserror::Error)]
+pub enum Unworkable {
+    /// A rule fails.
+    #[error(transparent)]
+    Mapping(#[from] MappingError),
+    /// An assignment and the mapping are in each other's way.
+    #[error(transparent)]
+    Assignment(#[from] Overlap),
+}
+
 /// What the target should hold of an object.
 ///
 /// # Errors
-/// When a rule fails.
+/// When a rule fails, or an assignment is in the mapping's way.
 pub fn wanted(
     link: &LinkRow,
     plan: &TypePlan,
     source: &Source,
     known: &HashMap<Key, LinkRow>,
     members: bool,
-) -> std::result::Result<Wanted, crate::domain::mapping::MappingError> {
+) -> Result<Wanted, Unworkable> {
     let mut desired = plan.mapping.apply(&source.resource, link.remote_id.is_none())?;
     let (mut waits, mut withheld, mut blocked) = (Vec::new(), Vec::new(), false);
     for reference in std::mem::take(&mut desired.references) {
@@ -191,11 +223,15 @@ pub fn wanted(
     // The internal key, so that a look-up finds what a lost answer made.
     desired.document.insert("externalId".to_owned(), link.key.to_string().into());
     desired.owned.push(DocumentPath { urn: None, attribute: "externalId".to_owned(), filter: None, sub: None });
-    let hash = if withheld.is_empty() {
-        digest(&desired.document)
-    } else {
+    disjoint(&desired, &source.assigned)?;
+    let mut wish = vec![("wanted".to_owned(), Value::Object(desired.document.clone()))];
+    if !withheld.is_empty() {
         let paths: Vec<String> = withheld.iter().map(ToString::to_string).collect();
-        digest(&Map::from_iter([("wanted".to_owned(), desired.document.clone().into()), ("withheld".to_owned(), paths.into())]))
-    };
-    Ok(Wanted { desired, withheld, hash, waits, blocked, members })
+        wish.push(("withheld".to_owned(), paths.into()));
+    }
+    if !source.assigned.is_empty() {
+        wish.push(("assigned".to_owned(), json!(source.assigned)));
+    }
+    let hash = if wish.len() == 1 { digest(&desired.document) } else { digest(&Map::from_iter(wish)) };
+    Ok(Wanted { desired, assigned: source.assigned.clone(), withheld, hash, waits, blocked, members })
 }

@@ -4,16 +4,21 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::assigned;
 use super::backlog::{PAGE, Pager, Task};
 use super::lease::Fence;
+use super::notify;
 use super::session::Session;
+use super::spec::TypePlan;
 use super::{Engine, Result};
+use crate::domain::assignment::{ASSIGNMENT as ASSIGNED, SUBJECT};
 use crate::domain::key::{Key, TenantId};
 use crate::domain::schema::Side;
-use crate::domain::schema::relationship::{GRANT, MEMBERSHIP};
+use crate::domain::schema::relationship::{ASSIGNMENT, BUNDLE, GRANT, MEMBERSHIP};
 use crate::domain::time::Timestamp;
 use crate::service::Context;
 use crate::service::changes::op;
+use crate::service::grants::ROLE;
 use crate::store::changes::{ChangeFilter, ChangeRow};
 use crate::store::links::Want;
 use crate::store::{Conn, changes, edges, link_members, links, targets};
@@ -96,8 +101,9 @@ fn step(ctx: &Context, conn: &mut Conn, session: &Session, fence: &Fence, now: T
         left.into_iter().for_each(|task| task.join(&mut tasks));
     }
     let page = changes::after(conn, tenant, row.dispatched_seq, PAGE, ChangeFilter::default())?;
+    let assigns = !page.is_empty() && assigned::matter(ctx, conn, session)?;
     for change in &page {
-        Effect { conn, session, now, wants: &mut wants, tasks: &mut tasks }.of(change)?;
+        Effect { conn, session, now, assigns, wants: &mut wants, tasks: &mut tasks }.of(change)?;
     }
     let wants = wants.into_list();
     links::want(conn, tenant, target, &wants)?;
@@ -119,6 +125,8 @@ pub struct Effect<'a> {
     pub session: &'a Session,
     /// The present instant.
     pub now: Timestamp,
+    /// Whether roles bring anything to accounts there.
+    pub assigns: bool,
     /// Objects that become due.
     pub wants: &'a mut Wants,
     /// What concerns many objects.
@@ -129,7 +137,7 @@ impl Effect<'_> {
     /// Adds what follows from a change.
     pub fn of(&mut self, change: &ChangeRow) -> Result<()> {
         match (change.op.as_str(), change.other_key) {
-            (op::EDGE_ADD | op::EDGE_REMOVE, Some(other)) => self.edge(change, other),
+            (_, Some(other)) => self.edge(change, other),
             (op::DELETE, _) => {
                 // What was never there need not go.
                 if links::get(self.conn, self.session.tenant, self.session.target, change.key)?.is_some() {
@@ -142,8 +150,13 @@ impl Effect<'_> {
                 if self.session.plans.get(&change.kind).is_some() {
                     self.wants.add(change.key, &change.kind, priority(&change.kind, leaves(change)), self.now);
                 }
-                if change.op == op::UPDATE {
+                if change.kind == ASSIGNED && self.assigns {
+                    Task::around(ASSIGNMENT, change.key, Side::To).join(self.tasks);
+                }
+                if [op::UPDATE, op::START, op::END].contains(&change.op.as_str()) {
                     self.shown_elsewhere(&change.kind, change.key);
+                    let walks = notify::of_object(&self.session.types, &change.kind, change.key);
+                    walks.into_iter().for_each(|task| task.join(self.tasks));
                 }
                 Ok(())
             }
@@ -160,22 +173,43 @@ impl Effect<'_> {
                 }
             }
         }
+        if kind == ROLE && self.anybody_reads_roles() {
+            found.push(Task::around(BUNDLE, key, Side::To));
+        }
+        // What a role brings hangs on the role itself.
+        if kind == ROLE && self.assigns {
+            found.extend(Task::role(key));
+        }
         found.into_iter().for_each(|task| task.join(self.tasks));
+    }
+
+    fn anybody_reads_roles(&self) -> bool {
+        let plans = &self.session.plans;
+        plans.kinds().filter_map(|name| plans.get(name)).any(|plan| plan.reads.contains("roles"))
     }
 
     fn edge(&mut self, change: &ChangeRow, other: Key) -> Result<()> {
         let detail: Value = serde_json::from_str(&change.detail).unwrap_or_default();
         let text = |name: &str| detail.get(name).and_then(Value::as_str).unwrap_or_default();
         let (relation, to_kind) = (text("relation"), text("toType"));
-        let removed = change.op == op::EDGE_REMOVE;
+        let removed = [op::EDGE_REMOVE, op::END].contains(&change.op.as_str());
         if relation == MEMBERSHIP && self.session.plans.get(&change.kind).is_some() {
             self.member(change.key, other)?;
         }
+        // From the role to who holds it.
+        if relation == ASSIGNMENT && self.assigns || relation == BUNDLE && (self.assigns || self.anybody_reads_roles()) {
+            Task::role(change.key).into_iter().for_each(|task| task.join(self.tasks));
+        }
         for (kind, key, side) in [(change.kind.as_str(), change.key, Side::From), (to_kind, other, Side::To)] {
+            let far = if side == Side::From { to_kind } else { change.kind.as_str() };
+            let walks = notify::onward(&self.session.types, kind, relation, side, key);
+            walks.into_iter().for_each(|task| task.join(self.tasks));
+            let told = notify::is_told(&self.session.types, kind, far, relation, side);
             let Some(plan) = self.session.plans.get(kind) else { continue };
             let seen = plan.kind.relationships.iter().filter(|r| r.relation == relation && r.side == side);
             let single = seen.clone().any(|r| !r.many);
-            if single || seen.clone().any(|r| plan.reads.contains(&r.name)) {
+            let assigned = self.assigns && kind == SUBJECT && relation == GRANT;
+            if told || single || assigned || seen.clone().any(|r| plan.reads.contains(&r.name)) {
                 self.wants.add(key, kind, priority(kind, removed && relation == GRANT), self.now);
             }
         }
@@ -185,11 +219,12 @@ impl Effect<'_> {
             MEMBERSHIP if to_kind == "group" => Some(other),
             _ => None,
         };
+        let plans = &self.session.plans;
         let inherits = |name: &str| {
-            let plan = self.session.plans.get(name);
-            plan.is_some_and(|plan| plan.reads.contains("roles") || plan.reads.contains("groups"))
+            let reads = |plan: &TypePlan| plan.reads.contains("roles") || plan.reads.contains("groups");
+            plans.get(name).is_some_and(|plan| reads(plan) || self.assigns && name == SUBJECT)
         };
-        if let Some(group) = group.filter(|_| inherits("user") || inherits("group")) {
+        if let Some(group) = group.filter(|_| plans.kinds().any(inherits)) {
             Task::around(MEMBERSHIP, group, Side::From).join(self.tasks);
         }
         // Membership brings the roles of the group.

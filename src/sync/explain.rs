@@ -6,10 +6,12 @@ use serde_json::{Map, Value, json};
 
 use super::decide::{load, wanted};
 use super::links::{Attempt, Link, object_key};
+use super::put::applied;
 use super::session::Session;
 use super::targets::find;
 use super::{Engine, Result};
 use crate::domain::actor::Actor;
+use crate::domain::assignment::Assigned;
 use crate::domain::filter::eval;
 use crate::domain::key::Key;
 use crate::domain::mapping::{Output, Step};
@@ -36,6 +38,8 @@ pub struct Explanation {
     pub clauses: Vec<(String, bool)>,
     /// What each rule did.
     pub steps: Vec<Step>,
+    /// What assignments bring on top of the mapping.
+    pub assigned: Vec<Assigned>,
     /// What the target should hold; sensitive values left out.
     pub desired: Option<Map<String, Value>>,
     /// What it was last told.
@@ -75,6 +79,7 @@ fn explain(service: &Service, conn: &mut Conn, session: &Session, kind: &str, ke
         why: String::new(),
         clauses: Vec::new(),
         steps: Vec::new(),
+        assigned: Vec::new(),
         desired: None,
         applied: link.as_ref().and_then(|link| link.applied.as_deref()).and_then(|text| serde_json::from_str(text).ok()),
         error: None,
@@ -86,7 +91,7 @@ fn explain(service: &Service, conn: &mut Conn, session: &Session, kind: &str, ke
         return Ok(out);
     };
     let ctx = service.context(&session.actor());
-    let Some(source) = load(&ctx, conn, plan, &[key])?.remove(&key) else {
+    let Some(source) = load(&ctx, conn, session, plan, &[key])?.remove(&key) else {
         out.why = "the object was deleted".to_owned();
         return Ok(out);
     };
@@ -104,12 +109,16 @@ fn explain(service: &Service, conn: &mut Conn, session: &Session, kind: &str, ke
         }
     };
     let row = out.link.clone().unwrap_or_else(|| nothing(target, key, kind));
+    out.assigned = source.assigned.clone();
     out.steps = plan.mapping.explain(&source.resource, row.remote_id.is_none()).1;
     let referred: Vec<Key> = source.references.values().copied().collect();
     let known: HashMap<Key, LinkRow> =
         links::many(conn, tenant, target, &referred)?.into_iter().map(|link| (link.key, link)).collect();
     match wanted(&row, plan, &source, &known, false) {
-        Ok(wanted) => out.desired = Some(without(&wanted.desired.document, &wanted.desired.sensitive)),
+        Ok(wanted) => {
+            let desired = wanted.over(&row, &applied(&row));
+            out.desired = Some(without(&desired.document, &desired.sensitive));
+        }
         Err(error) => out.error = Some(error.to_string()),
     }
     Ok(out)
@@ -127,6 +136,7 @@ fn nothing(target: Key, key: Key, kind: &str) -> LinkRow {
         intent: None,
         intent_at: None,
         applied: None,
+        assigned: None,
         applied_hash: None,
         applied_at: None,
         tombstone: None,

@@ -184,6 +184,7 @@ impl Engine {
                 intent: None,
                 intent_at: None,
                 applied: None,
+                assigned: None,
                 applied_hash: None,
                 ..link
             };

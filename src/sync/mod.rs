@@ -5,10 +5,13 @@
 //! ([`put`], [`create`], [`members`], [`removal`]). What a failure means is settled in one place ([`failure`]). Nothing is
 //! handed over in memory alone: a crash at any point is taken up again from the rows.
 
+mod assigned;
 mod backlog;
+mod check;
 mod create;
 mod decide;
 mod dispatcher;
+mod due;
 pub mod explain;
 mod failure;
 pub mod guard;
@@ -16,6 +19,7 @@ pub mod jobs;
 mod lease;
 pub mod links;
 mod members;
+mod notify;
 mod preview;
 mod put;
 mod removal;

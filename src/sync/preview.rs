@@ -5,6 +5,7 @@ use std::sync::Weak;
 
 use serde_json::Value;
 
+use super::assigned;
 use super::backlog::{Pager, Task};
 use super::decide::{Decision, Job, Wanted, for_links};
 use super::dispatcher::{Effect, Wants};
@@ -58,8 +59,9 @@ impl Forecast for Preview {
 fn foresee(ctx: &Context, conn: &mut Conn, session: &Session, row: TargetRow, rows: &[ChangeRow]) -> Result<TargetEffect> {
     let (tenant, target, now) = (session.tenant, session.target, ctx.now);
     let (mut wants, mut tasks) = (Wants::default(), Vec::<Task>::new());
+    let assigns = assigned::matter(ctx, conn, session)?;
     for change in rows.iter().take(CHANGES) {
-        Effect { conn, session, now, wants: &mut wants, tasks: &mut tasks }.of(change)?;
+        Effect { conn, session, now, assigns, wants: &mut wants, tasks: &mut tasks }.of(change)?;
     }
     let mut pages = 0;
     while !tasks.is_empty() && pages < PAGES && wants.count() < OBJECTS {
@@ -121,7 +123,8 @@ fn call(conn: &mut Conn, session: &Session, job: &Job) -> Result<Option<Call>> {
 }
 
 fn put(link: &LinkRow, wanted: &Wanted) -> (&'static str, Vec<Change>) {
-    let desired = &wanted.desired;
+    let base = applied(link);
+    let desired = &if link.remote_id.is_none() { wanted.fresh() } else { wanted.over(link, &base) };
     let open = Desired { document: without(&desired.document, &desired.sensitive), ..desired.clone() };
     if link.remote_id.is_none() {
         let add = |(name, value): (&String, &Value)| {
@@ -132,7 +135,6 @@ fn put(link: &LinkRow, wanted: &Wanted) -> (&'static str, Vec<Change>) {
         let hide = |change: Change| if open.document.contains_key(&change.path) { change } else { hidden(change) };
         return ("create", desired.document.iter().map(add).map(hide).collect());
     }
-    let base = applied(link);
     let whole = changes(link, desired, &base);
     let action = kind_of(&whole, &base);
     let shown = changes(link, &open, &base);

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::assigned::{self, memory};
 use super::create::RECREATE;
 use super::decide::Wanted;
 use super::session::Guarded;
@@ -37,8 +38,10 @@ impl Trial<'_> {
     async fn align(&mut self, wanted: &Wanted, held: Option<Remote>) -> Flow {
         let mut stale = false;
         let mut held = held;
+        // What others wrote beside an assigned value is seen before that is given or taken back.
+        let news = memory(&self.out.link) != wanted.assigned;
         loop {
-            if held.is_none() && self.out.link.applied_hash.is_none() {
+            if held.is_none() && (news || self.out.link.applied_hash.is_none()) {
                 match self.read().await? {
                     Some(remote) => held = Some(remote),
                     None => return self.missing(wanted).await,
@@ -53,16 +56,17 @@ impl Trial<'_> {
             {
                 self.compare_members(remote).await?;
             }
-            let changes = changes(&self.out.link, &wanted.desired, &base);
+            let desired = wanted.over(&self.out.link, &base);
+            let changes = changes(&self.out.link, &desired, &base);
             if changes.is_empty() {
-                return self.aligned(wanted, &base);
+                return self.aligned(wanted, &desired, &base);
             }
             let op = kind_of(&changes, &base);
             if op == "disable" {
                 self.guarded(Guarded::Removal, "the account would be made inactive").await?;
             }
             match self.send(op, &changes, held.as_ref(), etag.as_deref()).await {
-                Ok(()) => return self.aligned(wanted, &base),
+                Ok(()) => return self.aligned(wanted, &desired, &base),
                 // Read again, and once more.
                 Err(failure) if failure.class == FailureClass::Stale && !stale => {
                     stale = true;
@@ -76,16 +80,17 @@ impl Trial<'_> {
     }
 
     // What is withheld still stands there as it was.
-    fn aligned(&mut self, wanted: &Wanted, base: &Map<String, Value>) -> Flow {
-        let mut document = wanted.desired.document.clone();
+    fn aligned(&mut self, wanted: &Wanted, desired: &Desired, base: &Map<String, Value>) -> Flow {
+        let mut document = desired.document.clone();
         for path in &wanted.withheld {
             if let Some(value) = path.get(base) {
                 path.put(&mut document, value.clone());
             }
         }
-        let kept = Value::Object(without(&document, &wanted.desired.sensitive));
+        let kept = Value::Object(without(&document, &desired.sensitive));
         let (now, link) = (self.engine.now(), &mut self.out.link);
         link.applied = Some(kept.to_string());
+        link.assigned = assigned::text(&wanted.assigned);
         link.applied_hash = Some(wanted.hash.to_vec());
         link.applied_at = Some(now);
         Ok(())
@@ -157,6 +162,7 @@ impl Trial<'_> {
         let (now, link) = (self.engine.now(), &mut self.out.link);
         link.remote_id = None;
         link.applied = None;
+        link.assigned = None;
         link.applied_hash = None;
         link.status = "pending".to_owned();
         link.intent = Some(RECREATE.to_owned());

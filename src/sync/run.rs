@@ -67,7 +67,7 @@ impl Engine {
     /// Those of the store.
     pub async fn drain(&self) -> Result<Option<Timestamp>> {
         loop {
-            let (mut worked, mut next) = (false, None);
+            let (mut worked, mut next) = (false, self.pass_time().await?);
             for (tenant, target) in self.all().await? {
                 while self.number(tenant).await? {}
                 if let Some(target) = target {
@@ -148,6 +148,9 @@ impl Engine {
         let all = self.all().await?;
         let some = !self.store().is_sqlite() || all.iter().any(|(_, target)| target.is_some());
         self.0.listening.store(some, Relaxed);
+        if let Err(error) = self.pass_time().await {
+            self.failed(&error);
+        }
         for (tenant, target) in all {
             while self.number(tenant).await? {}
             let Some(target) = target else { continue };

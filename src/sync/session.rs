@@ -27,6 +27,8 @@ pub struct Session {
     pub tenant: TenantId,
     /// Its id.
     pub target: Key,
+    /// Its name.
+    pub name: String,
     /// Its revision that this was made of.
     pub rev: i64,
     /// The object types that its mappings speak of.
@@ -137,6 +139,7 @@ impl Engine {
         Ok(Arc::new(Session {
             tenant,
             target: row.id,
+            name: row.name.clone(),
             rev: row.rev,
             types,
             plans,

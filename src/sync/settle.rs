@@ -119,6 +119,7 @@ impl Writer<'_> {
                     remote_id: None,
                     intent: None,
                     applied: None,
+                    assigned: None,
                     applied_hash: None,
                     ..link
                 };

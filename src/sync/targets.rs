@@ -151,7 +151,8 @@ impl Engine {
         let task = if before.get("baseUrl") != spec.config.get("baseUrl") {
             Some(Task::distrustful())
         } else {
-            (row.mappings != old.mappings || row.deprovision != old.deprovision).then(Task::sweep)
+            // Assignments name their target.
+            (row.mappings != old.mappings || row.deprovision != old.deprovision || row.name != old.name).then(Task::sweep)
         };
         let expected = old.rev;
         let changed = self.0.service.write(actor, move |_, tx| {

@@ -1,12 +1,13 @@
 //! The id of the request that is being served, on each log line and in the `X-Request-Id` header.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 const LONGEST: usize = 128;
 
 tokio::task_local! {
     static CURRENT: RequestId;
+    static JOBS: Arc<Mutex<Vec<String>>>;
 }
 
 /// The id of a request: 1 to 128 of `A-Z`, `a-z`, `0-9`, `.`, `_`, `-`.
@@ -40,7 +41,18 @@ impl fmt::Display for RequestId {
 
 /// Runs a future under a request id.
 pub async fn with_id<F: Future>(id: RequestId, future: F) -> F::Output {
-    CURRENT.scope(id, future).await
+    CURRENT.scope(id, JOBS.scope(Arc::default(), future)).await
+}
+
+/// Says that the request that this task serves put a job up.
+pub fn put_up(job: String) {
+    // Whoever serves no request has nobody to tell.
+    let _ = JOBS.try_with(|jobs| jobs.lock().unwrap_or_else(PoisonError::into_inner).push(job));
+}
+
+/// The jobs that the request of this task put up.
+pub fn jobs() -> Vec<String> {
+    JOBS.try_with(|jobs| jobs.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap_or_default()
 }
 
 /// The id of the request that this task serves.

@@ -55,7 +55,11 @@ fn is_uuid(text: &str) -> bool {
 
 /// The writes of every dialect; a token is no `/Me`, tried or not.
 fn writes() -> impl Iterator<Item = Case> {
-    cases().into_iter().filter(|case| case.method != "GET" && !case.path.contains(".search") && !case.template.ends_with("/Me"))
+    let ends = [".search", "/check-permission", "listPrivileges"];
+    let asks = move |path: &str| {
+        path.starts_with("/access/v1") || path.starts_with("/openidm/policy") || ends.iter().any(|end| path.ends_with(end))
+    };
+    cases().into_iter().filter(move |case| case.method != "GET" && !asks(case.path) && !case.template.ends_with("/Me"))
 }
 
 /// The status of a write that is refused, tried or not: of a role that is held, of a batch that is none.
@@ -120,6 +124,13 @@ async fn the_answer_is_that_of_the_write() {
             assert_eq!(dry["token"], "•••", "{at}");
             dry["token"] = Value::Null;
             done["token"] = Value::Null;
+        }
+        if case.template.ends_with("/secrets") {
+            assert_eq!(dry["secret"], "•••", "{at}");
+            for name in ["secret", "fingerprint"] {
+                dry[name] = Value::Null;
+                done[name] = Value::Null;
+            }
         }
         assert_eq!(dry, done, "{at}");
     }

@@ -12,7 +12,27 @@ use crate::harness::gateway::{ADMIN, Answer, Client, Gateway};
 const MAP: &str = include_str!("../../src/http/router.rs");
 
 /// Addresses that answer anybody, and name nobody (spec/admin.md, "Without a token").
-const PUBLIC: [&str; 4] = ["/health", "/ready", "/metrics", "/openapi.json"];
+const PUBLIC: [&str; 8] = [
+    "/health",
+    "/ready",
+    "/metrics",
+    "/openapi.json",
+    "/.well-known/authzen-configuration",
+    "/.well-known/jwks.json",
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/oauth-protected-resource",
+];
+
+/// Addresses that no scope opens: clients prove who they are there, or the token is asked about. `tests/it/oauth` has their
+/// cases.
+const OWN_RULES: [(&str, &str); 6] = [
+    ("POST", "/oauth2/token"),
+    ("POST", "/api/m2m/oauth/token"),
+    ("POST", "/passport/oauth/token"),
+    ("POST", "/oauth2/introspect"),
+    ("POST", "/oauth2/revoke"),
+    ("GET", "/passport/idinfo"),
+];
 
 pub struct Case {
     pub method: &'static str,
@@ -31,12 +51,32 @@ pub fn cases() -> Vec<Case> {
     let idm_patch = || json!([{ "operation": "replace", "field": "/description", "value": "x" }]);
     let (item, edge) = ("/openidm/managed/{type}/{id}", "/openidm/managed/{type}/{id}/{property}/{edge}");
     let (property, one) = ("/openidm/managed/{type}/{id}/{property}", "/scim/v2/{endpoint}/{id}");
+    let internal = "/openidm/internal/{type}/{id}";
+    let (authz, authz_edge) = ("/openidm/internal/{type}/{id}/{property}", "/openidm/internal/{type}/{id}/{property}/{edge}");
     let (target, link) = ("/admin/v1/targets/{id}", "/admin/v1/targets/{id}/links/{type}/{object}");
     let (retry, unlink, adopt) = (
         "/admin/v1/targets/{id}/links/{type}/{object}/retry",
         "/admin/v1/targets/{id}/links/{type}/{object}/unlink",
         "/admin/v1/targets/{id}/links/{type}/{object}/adopt",
     );
+    let edge_patch = || json!([{ "operation": "add", "field": "/_refProperties/note", "value": "y" }]);
+    let noted = || json!({ "_ref": "managed/user/$user", "_refProperties": { "note": "x" } });
+    let granted = || json!({ "_ref": "managed/role/$role", "_refProperties": { "note": "x" } });
+    let (policies, policy) = ("/passport/admin/resource-policies", "/passport/admin/resource-policies/{id}");
+    let (accounts, account) = ("/passport/admin/managed-identities", "/passport/admin/managed-identities/{id}");
+    let named = "/passport/admin/roles/{name}";
+    let of = |what: &str| match what {
+        "disable" => "/passport/admin/managed-identities/{id}/disable",
+        "enable" => "/passport/admin/managed-identities/{id}/enable",
+        "tags" => "/passport/admin/managed-identities/{id}/tags",
+        "roles" => "/passport/admin/managed-identities/{id}/roles",
+        _ => "/passport/admin/managed-identities/{id}/roles/{roleName}",
+    };
+    let asked = || json!({ "subject": { "type": "user", "id": "$user" }, "action": { "name": "a.b" }, "resource": { "type": "w", "id": "1" } });
+    let (secrets, secret) =
+        ("/passport/admin/managed-identities/{id}/secrets", "/passport/admin/managed-identities/{id}/secrets/{sid}");
+    let (keys, key) = ("/passport/admin/managed-identities/{id}/keys", "/passport/admin/managed-identities/{id}/keys/{kid}");
+    let ending = "/passport/admin/managed-identities/{id}/revoke-tokens";
     let (member, holder) = (|| json!({ "_ref": "managed/user/$user" }), || json!({ "_ref": "managed/group/$group" }));
     vec![
         case("GET", "/scim/v2/ServiceProviderConfig", "/scim/v2/ServiceProviderConfig", none(), "scim.read"),
@@ -86,6 +126,31 @@ pub fn cases() -> Vec<Case> {
             "idm.write",
         ),
         case("POST", "/openidm/managed/{type}", "/openidm/managed/role?_action=create", json!({ "name": "new" }), "idm.roles"),
+        case(
+            "POST",
+            "/openidm/managed/{type}",
+            "/openidm/managed/user?_action=patch&_queryFilter=_id+eq+%22$user%22",
+            idm_patch(),
+            "idm.write",
+        ),
+        case("POST", "/openidm/managed/{type}", "/openidm/managed/user?_action=triggerSyncCheck", none(), "idm.write"),
+        case("POST", "/openidm/managed/{type}", "/openidm/managed/role?_action=triggerSyncCheck", none(), "idm.roles"),
+        case("POST", item, "/openidm/managed/user/$user?_action=triggerSyncCheck", none(), "idm.write"),
+        case("POST", item, "/openidm/managed/role/$role?_action=triggerSyncCheck", none(), "idm.roles"),
+        case(
+            "POST",
+            "/openidm/policy/managed/{type}",
+            "/openidm/policy/managed/user?_action=validateObject",
+            json!({ "userName": "new" }),
+            "idm.read",
+        ),
+        case(
+            "POST",
+            "/openidm/policy/managed/{type}/{id}",
+            "/openidm/policy/managed/user/*?_action=validateProperty",
+            json!({ "userName": "new" }),
+            "idm.read",
+        ),
         case("GET", item, "/openidm/managed/user/$user", none(), "idm.read"),
         case("GET", item, "/openidm/managed/role/$role", none(), "idm.read"),
         case("PUT", item, "/openidm/managed/user/$user", json!({ "userName": "x" }), "idm.write"),
@@ -99,9 +164,66 @@ pub fn cases() -> Vec<Case> {
         case("POST", property, "/openidm/managed/group/$group/members?_action=create", member(), "idm.write"),
         case("POST", property, "/openidm/managed/role/$role/members?_action=create", holder(), "idm.roles"),
         case("PUT", property, "/openidm/managed/user/$user/manager", member(), "idm.write"),
+        case("POST", property, "/openidm/managed/role/$role/members?_action=bulk", json!({ "add": [holder()] }), "idm.roles"),
+        case("PATCH", property, "/openidm/managed/user/$user/manager", edge_patch(), "idm.write"),
         case("DELETE", property, "/openidm/managed/user/$user/manager", none(), "idm.write"),
         case("GET", edge, "/openidm/managed/user/$user/roles/$edge", none(), "idm.read"),
+        case("PUT", edge, "/openidm/managed/user/$user/roles/$edge", granted(), "idm.roles"),
+        case("PATCH", edge, "/openidm/managed/user/$user/roles/$edge", edge_patch(), "idm.roles"),
         case("DELETE", edge, "/openidm/managed/user/$user/roles/$edge", none(), "idm.roles"),
+        case("GET", "/openidm/internal/{type}", "/openidm/internal/role?_queryFilter=true", none(), "idm.read"),
+        case("POST", "/openidm/internal/{type}", "/openidm/internal/role?_action=create", json!({ "name": "new" }), "idm.roles"),
+        case("GET", internal, "/openidm/internal/role/$internal", none(), "idm.read"),
+        case("PUT", internal, "/openidm/internal/role/$internal", json!({ "name": "x" }), "idm.roles"),
+        case("PATCH", internal, "/openidm/internal/role/$internal", idm_patch(), "idm.roles"),
+        case("POST", internal, "/openidm/internal/role/$internal?_action=patch", idm_patch(), "idm.roles"),
+        case("DELETE", internal, "/openidm/internal/role/$internal", none(), "idm.roles"),
+        case("GET", authz, "/openidm/internal/role/$internal/authzMembers?_queryFilter=true", none(), "idm.read"),
+        case("POST", authz, "/openidm/internal/role/$internal/authzMembers?_action=create", member(), "idm.roles"),
+        case("GET", authz_edge, "/openidm/internal/role/$internal/authzMembers/$authz", none(), "idm.read"),
+        case("PUT", authz_edge, "/openidm/internal/role/$internal/authzMembers/$authz", noted(), "idm.roles"),
+        case("PATCH", authz_edge, "/openidm/internal/role/$internal/authzMembers/$authz", edge_patch(), "idm.roles"),
+        case("DELETE", authz_edge, "/openidm/internal/role/$internal/authzMembers/$authz", none(), "idm.roles"),
+        case("POST", "/openidm/privilege", "/openidm/privilege?_action=listPrivileges", none(), "idm.read"),
+        case("GET", "/openidm/privilege/{space}/{type}", "/openidm/privilege/managed/user", none(), "idm.read"),
+        case("GET", "/openidm/privilege/{space}/{type}/{id}", "/openidm/privilege/managed/user/$user", none(), "idm.read"),
+        case("GET", policies, policies, none(), "passport.read"),
+        case("POST", policies, policies, rule(), "passport.roles"),
+        case("GET", policy, "/passport/admin/resource-policies/$policy", none(), "passport.read"),
+        case("PUT", policy, "/passport/admin/resource-policies/$policy", rule(), "passport.roles"),
+        case("DELETE", policy, "/passport/admin/resource-policies/$policy", none(), "passport.roles"),
+        case("GET", "/passport/admin/roles", "/passport/admin/roles", none(), "passport.read"),
+        case("POST", "/passport/admin/roles", "/passport/admin/roles", json!({ "name": "new" }), "passport.roles"),
+        case("GET", named, "/passport/admin/roles/$free", none(), "passport.read"),
+        case("PUT", named, "/passport/admin/roles/$free", json!({ "permissions": ["a.b"] }), "passport.roles"),
+        case("PATCH", named, "/passport/admin/roles/$free", json!({ "permissions": ["a.b"] }), "passport.roles"),
+        case("DELETE", named, "/passport/admin/roles/$free", none(), "passport.roles"),
+        case("GET", accounts, accounts, none(), "passport.read"),
+        case("POST", accounts, accounts, json!({ "name": "new", "owner": { "type": "user", "id": "$user" } }), "passport.roles"),
+        case("GET", account, "/passport/admin/managed-identities/$account", none(), "passport.read"),
+        case("PATCH", account, "/passport/admin/managed-identities/$account", json!({ "name": "x" }), "passport.roles"),
+        case("DELETE", account, "/passport/admin/managed-identities/$account", none(), "passport.roles"),
+        case("POST", of("disable"), "/passport/admin/managed-identities/$account/disable", none(), "passport.roles"),
+        case("POST", of("enable"), "/passport/admin/managed-identities/$account/enable", none(), "passport.roles"),
+        case("PUT", of("tags"), "/passport/admin/managed-identities/$account/tags", json!({ "tags": ["t"] }), "passport.roles"),
+        case(
+            "PUT",
+            of("roles"),
+            "/passport/admin/managed-identities/$account/roles",
+            json!({ "roles": ["$free"] }),
+            "passport.roles",
+        ),
+        case("POST", of("role"), "/passport/admin/managed-identities/$account/roles/$free", none(), "passport.roles"),
+        case("DELETE", of("role"), "/passport/admin/managed-identities/$account/roles/$held", none(), "passport.roles"),
+        case(
+            "POST",
+            "/passport/check-permission",
+            "/passport/check-permission",
+            json!({ "caller": "$account", "permission": "a.b" }),
+            "access.evaluate",
+        ),
+        case("POST", "/access/v1/evaluation", "/access/v1/evaluation", asked(), "access.evaluate"),
+        case("POST", "/access/v1/evaluations", "/access/v1/evaluations", asked(), "access.evaluate"),
         case("GET", "/admin/v1/tokens", "/admin/v1/tokens", none(), "admin"),
         case("POST", "/admin/v1/tokens", "/admin/v1/tokens", json!({ "name": "new", "scopes": ["scim.read"] }), "admin"),
         case("GET", "/admin/v1/tokens/{id}", "/admin/v1/tokens/$token", none(), "admin"),
@@ -109,7 +231,18 @@ pub fn cases() -> Vec<Case> {
         case("GET", "/admin/v1/profiles", "/admin/v1/profiles", none(), "admin"),
         case("GET", "/admin/v1/tenants", "/admin/v1/tenants", none(), "operator"),
         case("POST", "/admin/v1/tenants", "/admin/v1/tenants", json!({ "name": "new" }), "operator"),
+        case("GET", "/admin/v1/signing-keys", "/admin/v1/signing-keys", none(), "operator"),
+        case("POST", "/admin/v1/signing-keys", "/admin/v1/signing-keys", none(), "operator"),
+        case("DELETE", "/admin/v1/signing-keys/{id}", "/admin/v1/signing-keys/$signing", none(), "operator"),
+        case("GET", secrets, "/passport/admin/managed-identities/$account/secrets", none(), "passport.read"),
+        case("POST", secrets, "/passport/admin/managed-identities/$account/secrets", none(), "passport.roles"),
+        case("DELETE", secret, "/passport/admin/managed-identities/$account/secrets/$secret", none(), "passport.roles"),
+        case("GET", keys, "/passport/admin/managed-identities/$keyed/keys", none(), "passport.read"),
+        case("POST", keys, "/passport/admin/managed-identities/$keyed/keys", public_key("new"), "passport.roles"),
+        case("DELETE", key, "/passport/admin/managed-identities/$keyed/keys/known", none(), "passport.roles"),
+        case("POST", ending, "/passport/admin/managed-identities/$account/revoke-tokens", none(), "passport.roles"),
         case("GET", "/admin/v1/changes", "/admin/v1/changes", none(), "admin"),
+        case("GET", "/admin/v1/findings", "/admin/v1/findings", none(), "admin"),
         case("GET", "/admin/v1/types", "/admin/v1/types", none(), "admin"),
         case("GET", "/admin/v1/types/{type}", "/admin/v1/types/user", none(), "admin"),
         case("PUT", "/admin/v1/types/{type}", "/admin/v1/types/user", json!({}), "admin"),
@@ -142,9 +275,19 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
+/// A rule that never denies, on every resource.
+fn rule() -> Value {
+    json!({ "effect": "Deny", "condition": "principal.name == \"nobody\"" })
+}
+
 /// A bulk that makes a user.
 fn bulk() -> Value {
     json!({ "Operations": [{ "method": "POST", "path": "/Users", "bulkId": "a", "data": { "userName": "new" } }] })
+}
+
+/// A key as clients register it: the example of RFC 8037.
+fn public_key(kid: &str) -> Value {
+    json!({ "jwk": { "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": kid } })
 }
 
 /// A target at which nobody answers.
@@ -181,15 +324,19 @@ fn every_route_has_its_case() {
     let (routes, public) = mapped();
     assert!(routes.len() >= 30, "the URL map is not read right: {routes:?}");
     let covered: BTreeSet<_> = cases().iter().map(|c| (c.method.to_owned(), c.template.to_owned())).collect();
+    let own: BTreeSet<_> = OWN_RULES.map(|(method, path)| (method.to_owned(), path.to_owned())).into();
+    assert!(own.is_subset(&routes), "{own:?}");
+    let routes: BTreeSet<_> = routes.difference(&own).cloned().collect();
     assert_eq!(routes.difference(&covered).collect::<Vec<_>>(), Vec::<&(String, String)>::new(), "routes without a case");
     assert_eq!(covered.difference(&routes).collect::<Vec<_>>(), Vec::<&(String, String)>::new(), "cases without a route");
     assert_eq!(public, PUBLIC.map(str::to_owned).into());
 }
 
-/// What a tenant holds: a user in a group and with a manager and a role, the edge to it, a token, a target.
+/// What a tenant holds: a user in a group and with a manager and a role, the edge to it, a token, a target, a policy, a service
+/// account that holds a role, and a role that nobody holds, by their names.
 pub struct Tenant {
     pub admin: Client,
-    pub ids: [(&'static str, String); 6],
+    pub ids: [(&'static str, String); 15],
 }
 
 impl Tenant {
@@ -207,16 +354,47 @@ impl Tenant {
         let granted = admin.get(&format!("/openidm/managed/user/{}/roles?_queryFilter=true", user.id())).await;
         let edge = granted.body["result"][0]["_refProperties"]["_id"].as_str().or(granted.body["result"][0]["_id"].as_str());
         let edge = edge.unwrap_or_else(|| panic!("no edge in {}", granted.text)).to_owned();
+        let internal =
+            json!({ "name": format!("internal-{mark}"), "authzMembers": [{ "_ref": format!("managed/user/{}", boss.id()) }] });
+        let internal = admin.post("/openidm/internal/role?_fields=authzMembers", &internal).await;
+        let authz =
+            internal.body["authzMembers"][0]["_refProperties"]["_id"].as_str().unwrap_or_else(|| panic!("{}", internal.text));
         let token = admin.post("/admin/v1/tokens", &json!({ "name": "spare", "scopes": ["scim.read"] })).await;
         let target = admin.post("/admin/v1/targets", &nowhere("spare")).await;
         let known = format!("/admin/v1/targets/{}/links/user/{}/retry", target.id(), user.id());
         assert_eq!(admin.post(&known, &json!({})).await.status, 202);
+        let policy = admin.post("/passport/admin/resource-policies", &rule()).await;
+        let owned = json!({ "name": format!("account-{mark}"), "owner": { "type": "user", "id": boss.id() } });
+        let account = admin.post("/passport/admin/managed-identities", &owned).await;
+        let account = account.body["managedIdentityId"].as_str().unwrap_or_else(|| panic!("{}", account.text)).to_owned();
+        let [free, held] = ["free", "held"].map(|name| format!("{name}-{mark}"));
+        for name in [&free, &held] {
+            assert_eq!(admin.post("/passport/admin/roles", &json!({ "name": name })).await.status, 201);
+        }
+        let give = format!("/passport/admin/managed-identities/{account}/roles/{held}");
+        assert_eq!(admin.send(Method::POST, &give, &[], None).await.status, 200);
+        let keyed = admin.post("/scim/v2/ServiceAccounts", &json!({ "name": format!("with-key-{mark}") })).await;
+        let own = |id: &str, what: &str| format!("/passport/admin/managed-identities/{id}/{what}");
+        let secret = admin.post(&own(&account, "secrets"), &json!({})).await;
+        assert_eq!(secret.status, 201, "{}", secret.text);
+        assert_eq!(admin.post(&own(keyed.id(), "keys"), &public_key("known")).await.status, 201);
+        let set = admin.get("/.well-known/jwks.json").await;
+        let signing = set.body["keys"][0]["kid"].as_str().unwrap().to_owned();
         let ids = [
+            ("$policy", policy.id().to_owned()),
+            ("$account", account),
+            ("$free", free),
+            ("$held", held),
+            ("$keyed", keyed.id().to_owned()),
+            ("$secret", secret.id().to_owned()),
+            ("$signing", signing),
             ("$target", target.id().to_owned()),
             ("$user", user.id().to_owned()),
             ("$group", group.id().to_owned()),
             ("$role", role.id().to_owned()),
             ("$edge", edge),
+            ("$internal", internal.body["_id"].as_str().unwrap().to_owned()),
+            ("$authz", authz.to_owned()),
             ("$token", token.id().to_owned()),
         ];
         Self { admin, ids }
@@ -238,6 +416,9 @@ impl Tenant {
             "/scim/v2/Groups",
             "/scim/v2/Roles?attributes=name,members",
             "/openidm/managed/user?_queryFilter=true&_fields=*,roles/*,manager,groups",
+            "/openidm/internal/role?_queryFilter=true&_fields=*,authzMembers",
+            "/passport/admin/managed-identities",
+            "/passport/admin/resource-policies",
             "/admin/v1/changes?limit=1000",
         ] {
             let read = self.admin.get(path).await;
@@ -267,15 +448,16 @@ async fn ask(client: &Client, case: &Case, tenant: &Tenant, authorization: Optio
 fn refused(what: &str, case: &Case, answer: &Answer, status: u16) {
     let at = format!("{what}: {} {}: {} {}", case.method, case.path, answer.status, answer.text);
     assert_eq!(answer.status, status, "{at}");
-    let (media_type, told) = match case.template.split('/').nth(1) {
-        Some("scim") => ("application/scim+json", json!(status.to_string())),
-        Some("openidm") => ("application/json", json!(status)),
-        _ => ("application/problem+json", json!(status)),
+    let (media_type, member, told) = match case.template.split('/').nth(1) {
+        Some("scim") => ("application/scim+json", "status", json!(status.to_string())),
+        Some("openidm") => ("application/json", "code", json!(status)),
+        Some("passport") => ("application/json", "status", json!(status)),
+        _ => ("application/problem+json", "status", json!(status)),
     };
     assert_eq!(answer.header("content-type"), Some(media_type), "{at}");
-    let member = if media_type == "application/json" { "code" } else { "status" };
     assert_eq!(answer.body[member], told, "{at}");
-    assert_eq!(answer.header("www-authenticate"), (status == 401).then_some("Bearer"), "{at}");
+    let challenge = answer.header("www-authenticate").is_some_and(|text| text.starts_with("Bearer resource_metadata="));
+    assert_eq!(challenge, status == 401, "{at}");
 }
 
 #[tokio::test]
@@ -321,7 +503,8 @@ async fn bad_credentials_are_refused_everywhere_alike() {
         let answer = tenant.admin.http.get(format!("{}{path}", gateway.url)).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), 200, "{path}");
         let text = answer.text().await.unwrap();
-        for (name, id) in &tenant.ids {
+        // The keys that sign are there to be told.
+        for (name, id) in tenant.ids.iter().filter(|(name, _)| *name != "$signing") {
             assert!(!text.contains(id.as_str()), "{path} tells {name}");
         }
         assert!(!text.contains("user-a"), "{path}: {text}");
@@ -342,6 +525,9 @@ async fn a_scope_too_small_is_forbidden() {
             "idm.read" => &["scim.read", "scim.write", "scim.roles"],
             "idm.write" => &["idm.read", "scim.read", "scim.write", "scim.roles"],
             "idm.roles" => &["idm.read", "idm.write", "scim.read", "scim.write", "scim.roles"],
+            "passport.read" => &["passport.write", "passport.roles", "access.evaluate", "scim.read"],
+            "passport.roles" => &["passport.read", "passport.write", "access.evaluate", "scim.roles", "idm.roles"],
+            "access.evaluate" => &["passport.read", "passport.write", "passport.roles", "scim.read"],
             "operator" => &["admin"],
             _ => &["scim.read", "scim.write", "scim.roles", "idm.read", "idm.write", "idm.roles", "operator"],
         };
@@ -383,12 +569,28 @@ async fn another_tenants_ids_are_unknown_ids() {
     let theirs = Tenant::fill(gateway.tenant("other").await, "b").await;
     let nobody = Tenant {
         admin: ours.admin.clone(),
-        ids: ["$target", "$user", "$group", "$role", "$edge", "$token"]
-            .map(|name| (name, provost::runtime::random::key().to_string())),
+        ids: [
+            "$policy",
+            "$account",
+            "$free",
+            "$held",
+            "$keyed",
+            "$secret",
+            "$signing",
+            "$target",
+            "$user",
+            "$group",
+            "$role",
+            "$edge",
+            "$internal",
+            "$authz",
+            "$token",
+        ]
+        .map(|name| (name, provost::runtime::random::key().to_string())),
     };
     let (before_ours, before_theirs) = (ours.everything().await, theirs.everything().await);
     let bearer = format!("Bearer {}", ours.admin.token);
-    for case in cases().into_iter().filter(|c| c.path.contains('$')) {
+    for case in cases().into_iter().filter(|c| c.path.contains('$') && !c.path.contains("$signing")) {
         if case.method == "PUT" && case.template.ends_with("/{type}/{id}") {
             // It would make the object; below.
             continue;
@@ -401,7 +603,8 @@ async fn another_tenants_ids_are_unknown_ids() {
         assert_eq!(blank(&foreign, &theirs), blank(&unknown, &nobody), "{} {}", case.method, case.path);
         if case.path.contains("$edge") {
             let path = case.path.replace("$user", ours.id("$user")).replace("$edge", theirs.id("$edge"));
-            let mixed = ours.admin.send(case.method.parse().unwrap(), &path, &[], None).await;
+            let body = (!case.body.is_null()).then(|| ours.fill_in(&case.body.to_string()));
+            let mixed = ours.admin.send(case.method.parse().unwrap(), &path, &[], body).await;
             refused("another tenant's edge", &case, &mixed, 404);
         }
     }

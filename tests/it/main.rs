@@ -19,7 +19,11 @@ mod idm;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
+mod oauth;
+#[cfg(test)]
 mod openapi;
+#[cfg(test)]
+mod passport;
 #[cfg(test)]
 mod scim;
 #[cfg(test)]

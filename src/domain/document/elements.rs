@@ -28,7 +28,9 @@ pub fn settle(attribute: &Attribute, elements: Vec<Value>) -> Vec<Value> {
                 out.push(element);
             }
             Entry::Occupied(place) => {
-                if let (Value::Object(first), Value::Object(later)) = (&mut out[*place.get()], element) {
+                if !attribute.json
+                    && let (Value::Object(first), Value::Object(later)) = (&mut out[*place.get()], element)
+                {
                     first.extend(later);
                     *first = ordered(attribute, std::mem::take(first));
                 }
@@ -53,6 +55,7 @@ fn identity(attribute: &Attribute, element: &Value) -> String {
         other => other.to_string(),
     };
     match element {
+        whole if attribute.json => format!("j{whole}"),
         Value::Object(parts) => match parts.get("value") {
             Some(value) => {
                 format!("v{}\0{}", parts.get("type").map(|t| text("type", t)).unwrap_or_default(), text("value", value))

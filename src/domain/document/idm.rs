@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::reader::{At, Reader};
 use super::{Map, check, values};
 use crate::domain::error::{Fault, Kind, excerpt};
-use crate::domain::schema::{Attribute, IdmForm, IdmProperty, ObjectType, Returned};
+use crate::domain::schema::{Attribute, AttributeType, IdmForm, IdmProperty, ObjectType, Returned};
 
 /// Properties that are worked out on reading; a body may carry them and they are ignored.
 pub const COMPUTED: [&str; 2] = ["effectiveRoles", "effectiveAssignments"];
@@ -32,28 +32,79 @@ pub fn create(kind: &ObjectType, body: Value) -> Result<Parsed, Fault> {
 /// property stays as it is.
 ///
 /// # Errors
-/// As [`create`]; [`Kind::Mutability`] when something immutable would change.
+/// As [`create`], with every requirement that is not met; [`Kind::Mutability`] when something immutable would change.
 pub fn replace(kind: &ObjectType, current: &Map, body: Value) -> Result<Parsed, Fault> {
-    let Value::Object(mut body) = body else {
+    let Value::Object(body) = body else {
         return Err(Fault::new(Kind::InvalidSyntax, "the body must be a JSON object"));
     };
-    let mut out = Parsed { doc: current.clone(), relationships: Vec::new() };
+    let Weighed { parsed, failed } = weigh(kind, current, body)?;
+    failed.map_or(Ok(parsed), Err)
+}
+
+/// A body against the policies of its type.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weighed {
+    /// What it says, as far as it can be read.
+    pub parsed: Parsed,
+    /// The policies that are not met ([`Kind::Policy`]).
+    pub failed: Option<Fault>,
+}
+
+/// Weighs the body of a PUT over the `current` document, or of a create over an empty one.
+///
+/// # Errors
+/// What is not a matter of policy: [`Kind::InvalidSyntax`], [`Kind::Mutability`].
+pub fn weigh(kind: &ObjectType, current: &Map, body: Map) -> Result<Weighed, Fault> {
+    weighed(kind, current, body, |_| true)
+}
+
+/// Weighs the properties that are given, over the `current` document.
+///
+/// # Errors
+/// As [`weigh`].
+pub fn weigh_given(kind: &ObjectType, current: &Map, body: Map) -> Result<Weighed, Fault> {
+    let given: Vec<String> = body.keys().cloned().collect();
+    weighed(kind, current, body, |name| given.iter().any(|given| given == name))
+}
+
+fn weighed(kind: &ObjectType, current: &Map, mut body: Map, replaces: impl Fn(&str) -> bool) -> Result<Weighed, Fault> {
+    let mut parsed = Parsed { doc: current.clone(), relationships: Vec::new() };
+    let mut failed: Option<Fault> = None;
     // In the order of the type, so that the outcome does not hang on the order of the body.
-    for property in &kind.properties {
+    for property in kind.properties.iter().filter(|property| replaces(&property.name)) {
         let value = body.shift_remove(&property.name).filter(|v| !v.is_null());
-        write(kind, &mut out.doc, property, value)?;
+        match write(kind, &mut parsed.doc, property, value) {
+            Err(fault) if fault.kind == Kind::Policy => {
+                // What cannot be read is not missing too.
+                failed = Some(match failed {
+                    Some(known) => known.with(fault),
+                    None => fault,
+                });
+            }
+            outcome => outcome?,
+        }
     }
     for (name, value) in body {
         if kind.relationship(&name).is_some() {
-            out.relationships.push((name, value));
+            parsed.relationships.push((name, value));
         } else if name != "_id" && name != "_rev" && !COMPUTED.contains(&name.as_str()) {
             return Err(unknown(&name));
         }
     }
-    values::default_absent(kind, Some(current), &mut out.doc);
-    check::unchanged(kind, &check::fixed(kind, current), &out.doc)?;
-    whole(kind, &out.doc)?;
-    Ok(out)
+    values::default_absent(kind, Some(current), &mut parsed.doc);
+    check::unchanged(kind, &check::fixed(kind, current), &parsed.doc)?;
+    if let Err(mut fault) = whole(kind, &parsed.doc) {
+        let known = failed.as_ref().map(|failed| failed.requirements.as_slice()).unwrap_or_default();
+        let all = fault.requirements.len();
+        fault.requirements.retain(|missing| known.iter().all(|known| known.property != missing.property));
+        if all == 0 || !fault.requirements.is_empty() {
+            failed = Some(match failed {
+                Some(known) => known.with(fault),
+                None => fault,
+            });
+        }
+    }
+    Ok(Weighed { parsed, failed })
 }
 
 /// An unknown property.
@@ -119,14 +170,19 @@ fn object(source: &str) -> Option<Map> {
 /// [`Kind::Policy`] with the requirement `VALID_TYPE`; [`Kind::InvalidSyntax`] for an unknown name within it.
 pub fn write(kind: &ObjectType, doc: &mut Map, property: &IdmProperty, value: Option<Value>) -> Result<(), Fault> {
     let (path, leaf) = (property.path, kind.leaf(property.path));
+    let sent = sent(value.as_ref());
+    let types = || types(leaf, property.form, sent);
     let wrong = |rule: &str| {
         let text = format!("{} must be {rule}", property.name);
-        Fault::new(Kind::Policy, text).requirement(property.name.as_str(), "VALID_TYPE")
+        Fault::new(Kind::Policy, text).requirement_with(property.name.as_str(), "VALID_TYPE", types())
     };
     let typed = |value: Option<Value>| {
         let read = Reader::idm().attribute(leaf, At::property(&property.name), value.unwrap_or_default());
         read.map_err(|fault| match fault.kind {
-            Kind::InvalidValue => Fault { kind: Kind::Policy, ..fault }.requirement(property.name.as_str(), "VALID_TYPE"),
+            Kind::InvalidValue => {
+                let fault = Fault { kind: Kind::Policy, ..fault };
+                fault.requirement_with(property.name.as_str(), "VALID_TYPE", types())
+            }
             _ => fault,
         })
     };
@@ -154,6 +210,38 @@ pub fn write(kind: &ObjectType, doc: &mut Map, property: &IdmProperty, value: Op
     };
     values::set(kind, doc, path, value);
     Ok(())
+}
+
+const fn sent(value: Option<&Value>) -> &'static str {
+    match value {
+        None | Some(Value::Null) => "null",
+        Some(Value::Bool(_)) => "boolean",
+        Some(Value::Number(_)) => "number",
+        Some(Value::String(_)) => "string",
+        Some(Value::Array(_)) => "array",
+        Some(Value::Object(_)) => "object",
+    }
+}
+
+// What the policy VALID_TYPE says of itself: what was sent, and what is valid.
+fn types(attribute: &Attribute, form: IdmForm, sent: &str) -> Map {
+    let mut out = Map::new();
+    out.insert("invalidType".to_owned(), sent.into());
+    out.insert("validTypes".to_owned(), Value::Array(vec![json_type(attribute, form).into()]));
+    out
+}
+
+/// The JSON type of a property.
+pub const fn json_type(attribute: &Attribute, form: IdmForm) -> &'static str {
+    match (form, attribute.kind) {
+        (IdmForm::Status, _) => "string",
+        (IdmForm::Plain | IdmForm::Shown, _) if attribute.multi_valued => "array",
+        (_, AttributeType::Boolean) => "boolean",
+        (_, AttributeType::Integer) => "integer",
+        (_, AttributeType::Decimal) => "number",
+        (_, AttributeType::Complex) => "object",
+        _ => "string",
+    }
 }
 
 #[cfg(test)]

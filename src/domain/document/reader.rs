@@ -215,7 +215,10 @@ impl Reader {
 
     fn simple(&self, attribute: &Attribute, at: At<'_>, value: Value) -> Result<Value, Fault> {
         if value.as_str().is_some_and(|text| text.contains('\0')) {
-            return Err(Fault::new(Kind::InvalidValue, format!("{at} holds U+0000, which is not allowed in text")));
+            return Err(nul(at));
+        }
+        if attribute.json {
+            return if holds_nul(&value) { Err(nul(at)) } else { Ok(value) };
         }
         match attribute.kind {
             AttributeType::String | AttributeType::Reference => match value {
@@ -257,6 +260,19 @@ impl Reader {
             Value::String(text) if self.coerce => text.parse().ok(),
             _ => None,
         }
+    }
+}
+
+fn nul(at: At<'_>) -> Fault {
+    Fault::new(Kind::InvalidValue, format!("{at} holds U+0000, which is not allowed in text"))
+}
+
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(parts) => parts.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        _ => false,
     }
 }
 

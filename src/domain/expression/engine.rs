@@ -7,7 +7,7 @@ use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage,
     BasicStringPackage, LogicPackage, MoreStringPackage, Package,
 };
-use rhai::{Engine, EvalAltResult, OptimizationLevel, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, OptimizationLevel, Position};
 
 use super::{Mode, helpers, strict};
 use crate::domain::time::Timestamp;
@@ -83,6 +83,11 @@ fn build(mode: Mode) -> Engine {
         .set_allow_statement_expression(false)
         // The optimizer folds constants with Rhai's own operators, past the ones of strict mode.
         .set_optimization_level(OptimizationLevel::None);
+    // The engine's own count starts anew within a closure.
+    engine.on_progress(|_| {
+        SPENT.set(SPENT.get() + 1);
+        (SPENT.get() > OPERATIONS).then_some(Dynamic::UNIT)
+    });
     for symbol in OFF {
         engine.disable_symbol(symbol);
     }
@@ -106,13 +111,16 @@ pub(super) fn raise(text: impl Into<String>) -> Box<EvalAltResult> {
 thread_local! {
     // Functions of a shared engine are handed nothing of one evaluation, so the instant goes beside it.
     static NOW: Cell<Option<Timestamp>> = const { Cell::new(None) };
+    // Operations of this evaluation, those of its closures with them.
+    static SPENT: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Holds the instant of one evaluation, for `now()`.
+/// Holds the instant of one evaluation, for `now()`, and begins to count its operations.
 pub(super) struct Now(Option<Timestamp>);
 
 impl Now {
     pub(super) fn set(now: Option<Timestamp>) -> Self {
+        SPENT.set(0);
         Self(NOW.replace(now))
     }
 }

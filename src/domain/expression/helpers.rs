@@ -23,6 +23,8 @@ pub(super) fn register(engine: &mut Engine) {
     });
     engine.register_fn("has", |object: Dynamic, name: ImmutableString| -> Answer<bool> { Ok(member(&object, &name)?.is_some()) });
     engine.register_fn("hour", |at: Dynamic| Ok::<_, Box<EvalAltResult>>(INT::from(instant(&at)?.hour())));
+    engine.register_fn("minute", |at: Dynamic| Ok::<_, Box<EvalAltResult>>(INT::from(instant(&at)?.minute())));
+    engine.register_fn("date", |at: Dynamic| Ok::<_, Box<EvalAltResult>>(instant(&at)?.date().to_string()));
     engine.register_fn("weekday", |at: Dynamic| {
         Ok::<_, Box<EvalAltResult>>(INT::from(instant(&at)?.weekday().to_monday_one_offset()))
     });

@@ -183,7 +183,9 @@ fn explain(error: &EvalAltResult, mode: Mode) -> EvalError {
              list.filter(|x| …); where_eq(list, \"type\", \"work\") and pluck(list, \"value\") need no closure"
             .to_owned(),
         EvalAltResult::ErrorVariableNotFound(name, _) => format!("no variable '{name}'"),
-        EvalAltResult::ErrorTooManyOperations(_) => format!("more than {} operations", engine::OPERATIONS),
+        EvalAltResult::ErrorTooManyOperations(_) | EvalAltResult::ErrorTerminated(..) => {
+            format!("more than {} operations", engine::OPERATIONS)
+        }
         EvalAltResult::ErrorDataTooLarge(what, _) => format!("{what} grew beyond its limit"),
         EvalAltResult::ErrorStackOverflow(_) => format!("calls nest deeper than {}", engine::CALL_LEVELS),
         EvalAltResult::ErrorRuntime(value, _) => match value.as_immutable_string_ref() {

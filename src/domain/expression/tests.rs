@@ -255,6 +255,7 @@ fn what_is_hostile_stops() {
     let list = format!("[{}]", vec!["1"; 60].join(","));
     for text in [
         format!("{list}.map(|a| {list}.map(|b| {list}.map(|c| {list}.map(|d| d))))"),
+        format!("{list}.filter(|a| {list}.filter(|b| {list}.some(|c| c > 1)).len() > 0).len() > 0"),
         "\"x\".pad(1000000, \"x\")".to_owned(),
         format!("[{}]", vec!["0"; 3_000].join(",")),
         "9223372036854775807 + 1".to_owned(),

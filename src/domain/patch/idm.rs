@@ -40,9 +40,9 @@ pub struct IdmOp {
 /// A JSON pointer over IDM properties: at least one token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pointer {
-    property: String,
-    rest: Vec<String>,
-    text: String,
+    pub(super) property: String,
+    pub(super) rest: Vec<String>,
+    pub(super) text: String,
 }
 
 /// A change of a relationship property, as the client wrote its references.
@@ -181,7 +181,7 @@ fn related(relationship: &Relationship, operation: IdmOp) -> Result<Relationship
     }
 }
 
-fn needs_value(field: &Pointer) -> Fault {
+pub(super) fn needs_value(field: &Pointer) -> Fault {
     invalid(format!("a value is required: {}", excerpt(&field.text)))
 }
 
@@ -229,7 +229,7 @@ fn property<'k>(kind: &'k ObjectType, field: &Pointer) -> Result<&'k IdmProperty
 }
 
 // Sets the value, making parents on the way; `-` at the end appends.
-fn put(root: &mut Value, field: &Pointer, value: Value, verb: Verb) -> Result<(), Fault> {
+pub(super) fn put(root: &mut Value, field: &Pointer, value: Value, verb: Verb) -> Result<(), Fault> {
     let wrong = || invalid(format!("the field does not fit what stands there: {}", excerpt(&field.text)));
     let mut place = root;
     for (index, token) in field.rest.iter().enumerate() {
@@ -249,11 +249,11 @@ fn put(root: &mut Value, field: &Pointer, value: Value, verb: Verb) -> Result<()
     Ok(())
 }
 
-fn at<'v>(root: &'v mut Value, rest: &[String]) -> Option<&'v mut Value> {
+pub(super) fn at<'v>(root: &'v mut Value, rest: &[String]) -> Option<&'v mut Value> {
     rest.iter().try_fold(root, |place, token| place.as_object_mut()?.get_mut(token))
 }
 
-fn remove(root: &mut Value, rest: &[String], value: &Value) {
+pub(super) fn remove(root: &mut Value, rest: &[String], value: &Value) {
     let Some(place) = at(root, rest) else { return };
     match place {
         Value::Array(items) if !value.is_null() => {
@@ -273,7 +273,7 @@ fn remove(root: &mut Value, rest: &[String], value: &Value) {
     }
 }
 
-fn increment(root: &mut Value, field: &Pointer, by: &Value) -> Result<(), Fault> {
+pub(super) fn increment(root: &mut Value, field: &Pointer, by: &Value) -> Result<(), Fault> {
     let wrong = || invalid(format!("increment takes a number and a numeric field: {}", excerpt(&field.text)));
     let by = by.as_number().ok_or_else(wrong)?;
     let add = |value: &mut Value| {

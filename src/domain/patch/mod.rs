@@ -4,6 +4,7 @@
 //! A patch that changes nothing leaves an equal document and an empty list.
 
 pub mod apply;
+pub mod edge;
 mod fold;
 pub mod idm;
 mod related;

@@ -122,6 +122,9 @@ pub struct Attribute {
     /// Provost: made by the server with the object, and never anew.
     #[serde(default, skip_serializing)]
     pub generated: bool,
+    /// Provost: any JSON value, kept as it came; no filter reads into it.
+    #[serde(default, skip_serializing)]
+    pub json: bool,
     /// Whether a job is still making its rows in the attribute index, so that no plan may rest on them. Not written in
     /// definitions.
     #[serde(skip)]

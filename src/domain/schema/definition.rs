@@ -149,6 +149,7 @@ pub fn attribute(attribute: &Attribute) -> Value {
         ("sensitive", attribute.sensitive),
         ("discarded", attribute.discarded),
         ("generated", attribute.generated),
+        ("json", attribute.json),
     ] {
         if set {
             out.insert(name.to_owned(), true.into());

@@ -6,6 +6,7 @@
 pub mod attribute;
 pub mod change;
 pub mod definition;
+mod notify;
 pub mod object_type;
 mod overlay;
 pub mod path;

@@ -109,7 +109,8 @@ fn raise(known: &mut Attribute, given: &Value, member: &str) -> Result<(), Probl
                 }
             }
             // What is false by default may be said.
-            ("indexed" | "sensitive" | "discarded" | "generated", Value::Bool(false)) if shipped.get(name).is_none() => {}
+            ("indexed" | "sensitive" | "discarded" | "generated" | "json", Value::Bool(false)) if shipped.get(name).is_none() => {
+            }
             ("indexed", Value::Bool(true)) if plain => known.indexed = true,
             ("required", Value::Bool(true)) if known.relationship.is_none() && !known.discarded => known.required = true,
             ("uniqueness", Value::String(text)) if plain && known.uniqueness != Uniqueness::Global => {

@@ -7,17 +7,21 @@ use serde_json::Value;
 
 use super::attribute::Attribute;
 use super::definition::{Definition, Problem};
+use super::notify;
 use super::object_type::ObjectType;
 use super::overlay::{self, Overlaid};
 use super::relationship::{Backing, Relationship};
 use super::rules;
 
 /// The shipped types, in the order in which discovery lists them.
-const SHIPPED: [&str; 4] = [
+const SHIPPED: [&str; 7] = [
     include_str!("../../../schema/user.json"),
     include_str!("../../../schema/group.json"),
     include_str!("../../../schema/role.json"),
     include_str!("../../../schema/service_account.json"),
+    include_str!("../../../schema/organization.json"),
+    include_str!("../../../schema/assignment.json"),
+    include_str!("../../../schema/internal_role.json"),
 ];
 
 const COMMON: &str = include_str!("../../../schema/common.json");
@@ -160,7 +164,7 @@ impl Registry {
     fn check(&self) -> Result<(), Problem> {
         for here in &self.types {
             for r in &here.relationships {
-                for other in &r.types {
+                for other in r.types.iter().filter(|_| !r.reverse.is_empty()) {
                     let fits = self.by_name(other).and_then(|t| {
                         t.relationships.iter().find(|o| {
                             o.name == r.reverse
@@ -183,7 +187,7 @@ impl Registry {
                 }
             }
         }
-        Ok(())
+        notify::check(self)
     }
 }
 
@@ -208,6 +212,9 @@ fn derive(drafts: &mut [Draft]) -> Result<(), Problem> {
                 let Some(other) = drafts.iter_mut().find(|d| d.definition.name == *name) else {
                     return Err(Problem::new(format!("{member}.types"), format!("there is no type '{name}'")));
                 };
+                if one.reverse.is_empty() {
+                    continue;
+                }
                 other.definition.relationships.push(Relationship {
                     name: one.reverse.clone(),
                     relation: one.relation.clone(),
@@ -222,6 +229,9 @@ fn derive(drafts: &mut [Draft]) -> Result<(), Problem> {
                     backing: Backing::Reference,
                     scim_writable: false,
                     blocks_deletion: false,
+                    notify_self: false,
+                    notify: false,
+                    notify_relationships: Vec::new(),
                     description: format!("{kind}: {}", one.name),
                 });
             }
@@ -242,7 +252,8 @@ mod tests {
     fn the_shipped_types_hold_together() {
         let registry = Registry::shipped().unwrap();
         let names: Vec<_> = registry.types().map(|t| t.name.as_str()).collect();
-        assert_eq!(names, ["user", "group", "role", "service_account"]);
+        let shipped = ["user", "group", "role", "service_account", "organization", "assignment", "internal_role"];
+        assert_eq!(names, shipped);
     }
 
     #[test]

@@ -47,7 +47,8 @@ pub struct Relationship {
     /// The end at which objects of this type stand.
     #[serde(default)]
     pub side: Side,
-    /// Property name on the other side.
+    /// Property name on the other side; empty when it is seen from this side alone.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reverse: String,
     /// Names of the object types at the other end.
     pub types: Vec<String>,
@@ -75,6 +76,16 @@ pub struct Relationship {
     /// Whether an object of this type cannot be deleted while it has edges here (roles that are held, spec/idm.md §3.6).
     #[serde(default)]
     pub blocks_deletion: bool,
+    /// Whether targets look again at the object here when an edge or the object at its other end changes, whether or not a
+    /// mapping reads the property (spec/idm.md §2.1).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub notify_self: bool,
+    /// Whether they look again at the object at the other end when an edge or the object here changes.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub notify: bool,
+    /// Relationships of this type along which is passed on what reaches an object through this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify_relationships: Vec<String>,
     /// For people.
     #[serde(default)]
     pub description: String,
@@ -97,6 +108,15 @@ pub const MAX_DEPTH: i32 = 16;
 
 /// Name of the relation that gives roles.
 pub const GRANT: &str = "grant";
+
+/// Name of the relation from a bundle to the roles it is made of.
+pub const BUNDLE: &str = "bundle";
+
+/// Name of the relation from roles to what they bring to accounts.
+pub const ASSIGNMENT: &str = "assignment";
+
+/// Name of the relation that gives authorization roles.
+pub const AUTHORIZATION: &str = "authorization";
 
 /// Name of the relation between groups and members.
 pub const MEMBERSHIP: &str = "membership";

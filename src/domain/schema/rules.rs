@@ -205,6 +205,9 @@ fn attribute(member: &str, one: &Attribute) -> Checked {
     if one.generated {
         return fail(at("generated"), "is for shipped types");
     }
+    if one.json {
+        return fail(at("json"), "is for shipped types");
+    }
     if (one.mutability == Mutability::WriteOnly) && one.returned != Returned::Never {
         return fail(at("returned"), "of a writeOnly attribute it is 'never' (RFC 7643 §2.2)");
     }
@@ -259,7 +262,13 @@ pub(super) fn own_relationships(kind: &str, all: &[Relationship]) -> Checked {
     for one in all {
         let at = |part: &str| format!("relationships.{}.{part}", one.name);
         name(&at("name"), &one.name)?;
-        name(&at("reverse"), &one.reverse)?;
+        if one.reverse.is_empty() {
+            if !one.reverse_many {
+                return fail(at("reverseMany"), "how many see it from there needs a 'reverse' to see it by");
+            }
+        } else {
+            name(&at("reverse"), &one.reverse)?;
+        }
         name(&at("relation"), &one.relation)?;
         text(&at("description"), &one.description)?;
         if one.types.is_empty() {
@@ -350,7 +359,8 @@ pub(super) fn together<'a>(types: impl Iterator<Item = &'a ObjectType>) -> Check
     for kind in types {
         let names =
             [("name", &kind.name), ("resource", &kind.resource), ("endpoint", &kind.endpoint), ("collection", &kind.collection)];
-        for (member, name) in names {
+        // What SCIM does not offer has no endpoint.
+        for (member, name) in names.into_iter().filter(|(_, name)| !name.is_empty()) {
             if !seen.insert((member, name.to_ascii_lowercase())) {
                 return fail(member, format!("another type has '{name}'"));
             }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::Result;
 use super::attempts;
 use super::targets::id;
+use crate::domain::assignment::Assigned;
 use crate::domain::error::{Fault, Kind};
 use crate::domain::key::Key;
 use crate::domain::time::Timestamp;
@@ -156,6 +157,10 @@ fn show(link: &Link) -> Value {
     })
 }
 
+fn assigned(one: &Assigned) -> Value {
+    json!({ "by": one.by, "target": one.name, "value": one.value, "operation": one.assign })
+}
+
 fn show_explanation(kind: &str, found: &Explanation) -> Value {
     let mut out = match &found.link {
         Some(link) => show(link),
@@ -172,6 +177,7 @@ fn show_explanation(kind: &str, found: &Explanation) -> Value {
         shown
     };
     out["mapping"] = found.steps.iter().map(step).collect();
+    out["assigned"] = found.assigned.iter().map(assigned).collect();
     out["mappingError"] = json!(found.error);
     out["desired"] = json!(found.desired);
     out["applied"] = json!(found.applied);

@@ -2,10 +2,12 @@
 
 pub mod attempts;
 pub mod changes;
+pub mod findings;
 pub mod inbound;
 pub mod jobs;
 pub mod links;
 pub mod profiles;
+pub mod signing_keys;
 pub mod targets;
 pub mod tenants;
 pub mod tokens;

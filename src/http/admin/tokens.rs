@@ -73,11 +73,7 @@ pub async fn create(
 /// # Errors
 /// [`Kind::InvalidValue`].
 pub fn expiry(now: Timestamp, text: &str) -> std::result::Result<Timestamp, Fault> {
-    if let Some(at) = Timestamp::parse(text) {
-        return Ok(at);
-    }
-    let seconds = i64::try_from(duration::parse(text)?.as_secs()).unwrap_or(i64::MAX);
-    Ok(now.plus_seconds(seconds))
+    duration::instant(now, text)
 }
 
 /// `GET /tokens`.

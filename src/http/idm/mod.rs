@@ -1,7 +1,15 @@
 //! The IDM REST form of managed objects and relationships (spec/idm.md, 7.2 on the wire).
 
-pub mod edge_filter;
+pub mod descriptor;
+pub mod edge_bulk;
+pub mod edge_list;
+pub mod evaluate;
+pub mod explain;
 pub mod fields;
+pub mod listing;
+pub mod policy;
+pub mod privileges;
+pub mod protocol;
 pub mod query;
 pub mod reference;
 pub mod relationships;
@@ -19,7 +27,7 @@ use super::etag::{self, Tags};
 use super::failure::{Failure, Idm};
 use super::path::segment;
 use crate::domain::actor::Actor;
-use crate::domain::error::{Fault, Kind};
+use crate::domain::error::{Fault, Kind, excerpt};
 use crate::domain::relation::Precondition;
 use crate::domain::schema::ObjectType;
 
@@ -44,7 +52,8 @@ fn revision(text: &str) -> Option<i64> {
 
 /// The object type of the collection in the path.
 fn kind(caller: &Actor, req: &HttpRequest) -> Result<Arc<ObjectType>> {
-    let collection = format!("managed/{}", segment(req, "type")?);
+    let space = if req.match_pattern().is_some_and(|at| at.starts_with("/openidm/internal/")) { "internal" } else { "managed" };
+    let collection = format!("{space}/{}", segment(req, "type")?);
     let found = caller.types.by_collection(&collection).cloned();
     Ok(found.ok_or_else(|| Fault::new(Kind::NotFound, "no such collection"))?)
 }
@@ -74,6 +83,14 @@ fn refuse_preconditions(req: &HttpRequest) -> Result<()> {
         return Err(Fault::of(Kind::PreconditionFailed).into());
     }
     Ok(())
+}
+
+/// An action that the address does not know.
+fn not_offered(action: Option<&str>) -> Failure<Idm> {
+    match action {
+        Some(action) => Fault::new(Kind::NotImplemented, format!("action '{}' is not offered here", excerpt(action))).into(),
+        None => Fault::new(Kind::InvalidValue, "name an _action").into(),
+    }
 }
 
 /// A JSON body that is never to be cached.

@@ -6,6 +6,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::revision_text;
+use crate::domain::edge;
 use crate::domain::error::{Fault, Kind, excerpt};
 use crate::domain::key::Key;
 use crate::domain::relation::{CONDITIONAL, Reference, STATIC};
@@ -37,26 +38,31 @@ pub fn read(registry: &Registry, relationship: &Relationship, value: &Value) -> 
     let kind = registry.by_collection(collection).filter(|k| relationship.types.contains(&k.name));
     let kind = kind.ok_or_else(|| wrong(&format!("'{}' is no collection it may lead to", excerpt(collection))))?;
     let none = Map::new();
-    let properties = match object.get("_refProperties") {
+    let given = match object.get("_refProperties") {
         None | Some(Value::Null) => &none,
         Some(Value::Object(properties)) => properties,
         Some(_) => return Err(wrong("'_refProperties' must be an object")),
     };
-    let mut edge = None;
+    let mut id_of_edge = None;
     let mut grant_type = STATIC;
-    for (name, value) in properties {
+    for (name, value) in given {
         match (name.as_str(), value) {
             ("_id", Value::String(id)) => {
-                edge = Some(Key::parse(id).ok_or_else(|| wrong("'_refProperties/_id' names no relationship"))?)
+                id_of_edge = Some(Key::parse(id).ok_or_else(|| wrong("'_refProperties/_id' names no relationship"))?)
             }
             ("_rev", _) | (_, Value::Null) => {}
             ("_grantType", Value::String(given)) if given.is_empty() => {}
             ("_grantType", Value::String(given)) if given == CONDITIONAL => grant_type = CONDITIONAL,
             ("_grantType", _) => return Err(wrong("'_grantType' is empty or 'conditional'")),
-            _ => return Err(wrong(&format!("'_refProperties' may not hold '{}'", excerpt(name)))),
+            ("_id", _) => return Err(wrong("'_refProperties/_id' names no relationship")),
+            _ => {}
         }
     }
-    Ok(Reference::Exact { kind: kind.name.clone(), id, edge, grant_type: grant_type.to_owned() })
+    let properties = edge::properties(given).map_err(|fault| wrong(&fault.detail))?;
+    // The edge's own id and revision say nothing of its properties.
+    let said = given.keys().any(|name| !["_id", "_rev"].contains(&name.as_str()));
+    let properties = said.then_some(properties);
+    Ok(Reference::Exact { kind: kind.name.clone(), id, edge: id_of_edge, grant_type: grant_type.to_owned(), properties })
 }
 
 /// The path of an object, its id percent-encoded.
@@ -64,7 +70,8 @@ pub fn path(kind: &ObjectType, id: &str) -> String {
     format!("{}/{}", kind.collection, encode_segment(id))
 }
 
-fn head(kind: &ObjectType, id: &str) -> Map<String, Value> {
+/// The three reference keys of an object.
+pub fn head(kind: &ObjectType, id: &str) -> Map<String, Value> {
     let mut out = Map::new();
     out.insert("_ref".into(), path(kind, id).into());
     out.insert("_refResourceCollection".into(), kind.collection.clone().into());
@@ -80,6 +87,7 @@ pub fn write(relationship: &Relationship, related: &Related) -> Map<String, Valu
         if relationship.relation == GRANT {
             properties.insert("_grantType".into(), if edge.is_conditional() { CONDITIONAL } else { STATIC }.into());
         }
+        properties.extend(edge.properties.clone());
         properties.insert("_id".into(), edge.id.to_string().into());
         properties.insert("_rev".into(), revision_text(edge.rev).into());
         out.insert("_refProperties".into(), Value::Object(properties));
@@ -96,7 +104,9 @@ pub fn effective(role_kind: &ObjectType, role: &EffectiveRole) -> Map<String, Va
 pub fn repeat(references: &[Reference]) -> bool {
     let mut seen = HashSet::with_capacity(references.len());
     references.iter().any(|reference| match reference {
-        Reference::Exact { kind, id, grant_type, .. } => !seen.insert((kind, id, grant_type)),
+        Reference::Exact { kind, id, grant_type, properties, .. } => {
+            !seen.insert((kind, id, edge::variant(grant_type, properties.as_ref().unwrap_or(&Map::new()))))
+        }
         Reference::Loose { .. } => false,
     })
 }

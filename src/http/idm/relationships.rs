@@ -1,27 +1,32 @@
 //! `managed/{type}/{id}/{property}` and `…/{edge}` (spec/idm.md §2.3).
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 
-use super::edge_filter::EdgeFilter;
 use super::fields::Fields;
-use super::query::{Parameters, foreign_cookie};
+use super::query::Parameters;
 use super::{
-    Result, json as answer, kind, object, precondition, put_precondition, reference, refuse_preconditions, revision_text,
+    Result, edge_bulk, edge_list, json as answer, kind, object, precondition, put_precondition, reference, refuse_preconditions,
+    revision_text,
 };
 use crate::domain::actor::Actor;
 use crate::domain::document::idm::to_idm;
+use crate::domain::edge_filter::EdgeFilter;
 use crate::domain::error::{Fault, Kind, excerpt};
 use crate::domain::filter::idm;
 use crate::domain::key::Key;
-use crate::domain::relation::{CONDITIONAL, Precondition, STATIC};
+use crate::domain::patch::{edge as patch_edge, idm as patch};
+use crate::domain::relation::Precondition;
 use crate::domain::schema::Relationship;
 use crate::http::body;
 use crate::http::caller::{Caller, IdmRead, IdmWrite};
+use crate::http::etag;
 use crate::http::path::segment;
 use crate::http::state::State;
-use crate::service::relationships::{Linked, Mark, Property};
+use crate::service::relationships::{EdgeChange, Linked, Property};
 
 fn property(caller: &Actor, req: &HttpRequest) -> Result<(Property, Relationship)> {
     let kind = kind(caller, req)?;
@@ -51,49 +56,8 @@ pub async fn list(state: web::Data<State>, req: HttpRequest, caller: Caller<IdmR
         (None, Some("query-all" | "query-all-ids" | "find-relationships-for-resource")) => "true",
         _ => return Err(Fault::new(Kind::InvalidValue, "a query of a relationship needs _queryFilter").into()),
     };
-    let filter = EdgeFilter::new(&caller.types, &relationship, idm::parse_within(text, state.limits.filter)?)?;
-    let mut after = wish.cookie.as_deref().map(mark).transpose()?;
-    let (mut skip, limit) = (wish.offset.unwrap_or(0), wish.page_size.unwrap_or(usize::MAX));
-    let mut found: Vec<Linked> = Vec::new();
-    let mut total = 0;
-    loop {
-        let (batch, rest) = state.service.edges(&caller, property.clone(), after, BATCH).await?;
-        for linked in batch.into_iter().filter(|l| filter.passes(l)) {
-            total += 1;
-            if skip > 0 {
-                skip -= 1;
-            } else if found.len() <= limit {
-                found.push(linked);
-            }
-        }
-        after = rest;
-        if after.is_none() || (found.len() > limit && !wish.total) {
-            break;
-        }
-    }
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let cookie = found.last().filter(|_| more).map(cookie);
-    let fields = wish.fields.as_deref();
-    let result: Vec<Value> = found.iter().map(|l| Value::Object(element(&relationship, l, fields))).collect();
-    Ok(answer(StatusCode::OK, &envelope(result, cookie, wish.total.then_some(total))))
-}
-
-/// How many edges are read at a time.
-const BATCH: usize = 500;
-
-// The far end, and which of parallel edges.
-fn cookie(last: &Linked) -> String {
-    let variant = last.related.edge.as_ref().map_or("", |e| e.variant.as_str());
-    format!("{}.{variant}", last.related.key)
-}
-
-fn mark(cookie: &str) -> std::result::Result<Mark, Fault> {
-    let (far, variant) = cookie.split_once('.').ok_or_else(foreign_cookie)?;
-    if ![STATIC, CONDITIONAL].contains(&variant) {
-        return Err(foreign_cookie());
-    }
-    Ok(Mark { far: Key::parse(far).ok_or_else(foreign_cookie)?, variant: variant.to_owned() })
+    let filter = EdgeFilter::new(&caller.types, &relationship, &idm::parse_within(text, state.limits.filter)?)?;
+    edge_list::answer(state, &caller, property, relationship, filter, &wish).await
 }
 
 /// The envelope of a query (spec/idm.md §1.5).
@@ -116,8 +80,8 @@ pub async fn get(state: web::Data<State>, req: HttpRequest, caller: Caller<IdmRe
     Ok(one(StatusCode::OK, &relationship, &linked, fields.as_deref()))
 }
 
-/// `POST …/{property}?_action=create`.
-pub async fn create(
+/// `POST …/{property}?_action=create`, and `?_action=bulk`.
+pub async fn act(
     state: web::Data<State>,
     req: HttpRequest,
     caller: Caller<IdmWrite>,
@@ -127,18 +91,23 @@ pub async fn create(
     let (property, relationship) = property(&caller, &req)?;
     let wish = Parameters::read(&req)?;
     match wish.action.as_deref() {
-        Some("create") | None => {}
-        Some(other) => {
-            return Err(Fault::new(Kind::NotImplemented, format!("action '{}' is not offered here", excerpt(other))).into());
+        Some("create") | None => {
+            let body = body::json(&req, payload, state.limits).await?;
+            let wanted = reference::read(&caller.types, &relationship, &body)?;
+            let linked = state.service.create_edge(&caller, property, wanted, Precondition::None).await?;
+            Ok(one(StatusCode::CREATED, &relationship, &linked, wish.fields.as_deref()))
         }
+        Some("bulk") => {
+            let body = body::json(&req, payload, state.limits).await?;
+            let wanted = edge_bulk::read(&caller.types, &relationship, &body, state.limits.bulk_references)?;
+            let counts = state.service.bulk_edges(&caller, property, wanted).await?;
+            Ok(answer(StatusCode::OK, &json!(counts)))
+        }
+        Some(other) => Err(Fault::new(Kind::NotImplemented, format!("action '{}' is not offered here", excerpt(other))).into()),
     }
-    let body = body::json(&req, payload, state.limits).await?;
-    let wanted = reference::read(&caller.types, &relationship, &body)?;
-    let linked = state.service.create_edge(&caller, property, wanted, Precondition::None).await?;
-    Ok(one(StatusCode::CREATED, &relationship, &linked, wish.fields.as_deref()))
 }
 
-/// `PUT …/{property}` of a singleton.
+/// `PUT …/{property}` of a singleton: the edge that is there leads elsewhere, or one is made.
 pub async fn put(
     state: web::Data<State>,
     req: HttpRequest,
@@ -151,8 +120,51 @@ pub async fn put(
     }
     let body = body::json(&req, payload, state.limits).await?;
     let wanted = reference::read(&caller.types, &relationship, &body)?;
-    let linked = state.service.create_edge(&caller, property, wanted, put_precondition(&req)?).await?;
-    Ok(one(StatusCode::OK, &relationship, &linked, None))
+    let linked = state.service.put_edge(&caller, property, wanted, put_precondition(&req)?).await?;
+    Ok(one(StatusCode::OK, &relationship, &linked, Parameters::read(&req)?.fields.as_deref()))
+}
+
+/// `PUT …/{property}/{edge}`: it leads there from now on, with these properties.
+pub async fn change(
+    state: web::Data<State>,
+    req: HttpRequest,
+    caller: Caller<IdmWrite>,
+    payload: web::Payload,
+) -> Result<HttpResponse> {
+    let precondition = put_precondition(&req)?;
+    let (property, relationship) = property(&caller, &req)?;
+    let body = body::json(&req, payload, state.limits).await?;
+    let wanted = reference::read(&caller.types, &relationship, &body)?;
+    let change: EdgeChange = Arc::new(move |_| Ok(wanted.clone()));
+    let linked = state.service.change_edge(&caller, property, edge(&req)?, change, precondition).await?;
+    Ok(one(StatusCode::OK, &relationship, &linked, Parameters::read(&req)?.fields.as_deref()))
+}
+
+/// `PATCH …/{property}/{edge}`, and `PATCH …/{property}` of a singleton.
+pub async fn modify(
+    state: web::Data<State>,
+    req: HttpRequest,
+    caller: Caller<IdmWrite>,
+    payload: web::Payload,
+) -> Result<HttpResponse> {
+    if etag::if_none_match(&req).is_some() {
+        return Err(Fault::of(Kind::PreconditionFailed).into());
+    }
+    let (property, relationship) = property(&caller, &req)?;
+    let edge = edge(&req)?;
+    if edge.is_none() && relationship.many {
+        return Err(Fault::of(Kind::MethodNotAllowed).into());
+    }
+    let operations = patch::parse(state.limits.patch, body::json(&req, payload, state.limits).await?)?;
+    let (registry, of) = (caller.types.clone(), relationship.clone());
+    let change: EdgeChange = Arc::new(move |now: &Linked| {
+        let shown = reference::write(&of, &now.related);
+        // What follows from `_ref` would contradict it.
+        let parts = shown.into_iter().filter(|(name, _)| ["_ref", "_refProperties"].contains(&name.as_str())).collect();
+        reference::read(&registry, &of, &patch_edge::apply(parts, operations.clone())?)
+    });
+    let linked = state.service.change_edge(&caller, property, edge, change, precondition(&req)).await?;
+    Ok(one(StatusCode::OK, &relationship, &linked, Parameters::read(&req)?.fields.as_deref()))
 }
 
 /// `DELETE …/{property}/{edge}`, and `DELETE …/{property}` of a singleton.
@@ -172,7 +184,7 @@ fn one(status: StatusCode, relationship: &Relationship, linked: &Linked, fields:
 }
 
 /// An edge: the reference, its own id and revision on top, and the fields of the target that were asked for.
-fn element(relationship: &Relationship, linked: &Linked, fields: Option<&str>) -> Map<String, Value> {
+pub(super) fn element(relationship: &Relationship, linked: &Linked, fields: Option<&str>) -> Map<String, Value> {
     let mut out = Map::new();
     if let Some(edge) = &linked.related.edge {
         out.insert("_id".into(), edge.id.to_string().into());

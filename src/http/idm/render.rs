@@ -1,13 +1,14 @@
 //! Objects on the wire: `_id`, `_rev`, the properties and references that `_fields` asks for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::fields::{EFFECTIVE_ROLES, Expansion, Fields};
+use super::fields::{EFFECTIVE_ASSIGNMENTS, EFFECTIVE_ROLES, Expansion, Fields};
 use super::{Result, reference, revision_text};
 use crate::domain::actor::Actor;
+use crate::domain::assignment::SUBJECT;
 use crate::domain::document::idm;
 use crate::domain::key::Key;
 use crate::domain::resource::{EffectiveRole, Related, Resource};
@@ -19,13 +20,17 @@ use crate::service::load::Needs;
 /// What an answer with these fields needs of relationships.
 pub fn needs(kind: &ObjectType, fields: &Fields) -> Needs {
     let needs = fields.relationships.keys().fold(Needs::nothing(), |needs, name| needs.and(name));
-    if shows_effective_roles(kind, fields) { needs.and_effective_roles() } else { needs }
+    let needs = if is_principal(kind) && fields.wants(EFFECTIVE_ROLES) { needs.and_effective_roles() } else { needs };
+    if shows_assignments(kind, fields) { needs.and_effective_assignments() } else { needs }
 }
 
-fn shows_effective_roles(kind: &ObjectType, fields: &Fields) -> bool {
-    let member = kind.relationships.iter().any(|r| r.relation == GRANT && r.side == Side::From)
-        && kind.property("accountStatus").is_some();
-    member && fields.wants(EFFECTIVE_ROLES)
+fn is_principal(kind: &ObjectType) -> bool {
+    kind.relationships.iter().any(|r| r.relation == GRANT && r.side == Side::From) && kind.property("accountStatus").is_some()
+}
+
+// Accounts of users receive them, and no others.
+fn shows_assignments(kind: &ObjectType, fields: &Fields) -> bool {
+    kind.name == SUBJECT && fields.wants(EFFECTIVE_ASSIGNMENTS)
 }
 
 /// One object.
@@ -33,21 +38,39 @@ fn shows_effective_roles(kind: &ObjectType, fields: &Fields) -> bool {
 /// # Errors
 /// Those of the store, when targets have to be loaded.
 pub async fn object(state: &State, actor: &Actor, fields: &Fields, resource: &Resource) -> Result<Map<String, Value>> {
+    let targets = targets(state, actor, fields, std::slice::from_ref(resource)).await?;
+    Ok(shown(actor, fields, resource, &targets))
+}
+
+/// Many objects; what their references lead to is loaded for all together.
+///
+/// # Errors
+/// As [`object`].
+pub async fn objects(state: &State, actor: &Actor, fields: &Fields, all: &[Resource]) -> Result<Vec<Map<String, Value>>> {
+    let targets = targets(state, actor, fields, all).await?;
+    Ok(all.iter().map(|resource| shown(actor, fields, resource, &targets)).collect())
+}
+
+fn shown(actor: &Actor, fields: &Fields, resource: &Resource, targets: &HashMap<Key, Resource>) -> Map<String, Value> {
     let mut out = head(resource);
     properties(&mut out, fields, resource);
-    if let Some(roles) = resource.effective_roles.as_ref().filter(|_| shows_effective_roles(&resource.kind, fields))
+    if let Some(roles) =
+        resource.effective_roles.as_ref().filter(|_| is_principal(&resource.kind) && fields.wants(EFFECTIVE_ROLES))
         && let Some(role_kind) = actor.types.by_name("role")
     {
         let expansion = &fields.effective_roles;
-        let targets = targets(state, actor, expansion, roles.iter().map(|r| (role_kind, r.key))).await?;
         let one = |r: &EffectiveRole| merged(reference::effective(role_kind, r), targets.get(&r.key), expansion);
         out.insert(EFFECTIVE_ROLES.into(), roles.iter().map(one).collect());
+    }
+    if shows_assignments(&resource.kind, fields) {
+        let whole = Expansion { all: true, ..Expansion::default() };
+        let one = |a: &Resource| merged(reference::head(&a.kind, &a.wire_id), Some(a), &whole);
+        out.insert(EFFECTIVE_ASSIGNMENTS.into(), resource.effective_assignments.iter().map(one).collect());
     }
     for (name, expansion) in &fields.relationships {
         let Some(relationship) = resource.kind.relationship(name) else { continue };
         let related = resource.related.get(name).map_or(&[][..], Vec::as_slice);
         let edges = || related.iter().filter(|r| r.edge.is_some());
-        let targets = targets(state, actor, expansion, edges().map(|r| (&r.kind, r.key))).await?;
         let one = |r: &Related| merged(reference::write(relationship, r), targets.get(&r.key), expansion);
         let mut list: Vec<Value> = edges().map(one).collect();
         if relationship.many {
@@ -56,34 +79,32 @@ pub async fn object(state: &State, actor: &Actor, fields: &Fields, resource: &Re
             out.insert(name.clone(), one);
         }
     }
-    Ok(out)
+    out
 }
 
 // The objects that references lead to, as far as parts of them are wanted.
-async fn targets<'k>(
-    state: &State,
-    actor: &Actor,
-    expansion: &Expansion,
-    ends: impl Iterator<Item = (&'k Arc<ObjectType>, Key)>,
-) -> Result<HashMap<Key, Resource>> {
+async fn targets(state: &State, actor: &Actor, fields: &Fields, all: &[Resource]) -> Result<HashMap<Key, Resource>> {
+    let role = actor.types.by_name("role").filter(|_| fields.effective_roles.is_wanted());
+    let effective = all.iter().flat_map(|resource| resource.effective_roles.iter().flatten());
+    let roles = role.into_iter().flat_map(|kind| effective.clone().map(move |role| (kind, role.key)));
+    let wanted = fields.relationships.iter().filter(|(_, expansion)| expansion.is_wanted());
+    let related = wanted.flat_map(|(name, _)| all.iter().filter_map(move |resource| resource.related.get(name))).flatten();
+    let edges = related.filter(|r| r.edge.is_some()).map(|r| (&r.kind, r.key));
+    let mut kinds: BTreeMap<&str, (&Arc<ObjectType>, BTreeSet<Key>)> = BTreeMap::new();
+    for (kind, key) in roles.chain(edges) {
+        kinds.entry(&kind.name).or_insert_with(|| (kind, BTreeSet::new())).1.insert(key);
+    }
     let mut out = HashMap::new();
-    if !expansion.is_wanted() {
-        return Ok(out);
-    }
-    let mut kinds: BTreeMap<&str, (&Arc<ObjectType>, Vec<Key>)> = BTreeMap::new();
-    for (kind, key) in ends {
-        kinds.entry(&kind.name).or_insert_with(|| (kind, Vec::new())).1.push(key);
-    }
     for (kind, keys) in kinds.into_values() {
-        let found = state.service.by_keys(actor, kind.clone(), keys).await?;
+        let found = state.service.by_keys(actor, kind.clone(), keys.into_iter().collect()).await?;
         out.extend(found.into_iter().map(|resource| (resource.key, resource)));
     }
     Ok(out)
 }
 
-// A reference with the wanted parts of its target; bare when that went in the meantime.
+// A reference with the wanted parts of its target; bare when none are, or when that went in the meantime.
 fn merged(mut reference: Map<String, Value>, target: Option<&Resource>, expansion: &Expansion) -> Value {
-    let Some(target) = target else { return Value::Object(reference) };
+    let Some(target) = target.filter(|_| expansion.is_wanted()) else { return Value::Object(reference) };
     let mut out = head(target);
     properties(&mut out, &expansion.fields(), target);
     out.append(&mut reference);
@@ -99,5 +120,6 @@ fn head(resource: &Resource) -> Map<String, Value> {
 
 fn properties(out: &mut Map<String, Value>, fields: &Fields, resource: &Resource) {
     let all = idm::to_idm(&resource.kind, &resource.doc);
-    out.extend(all.into_iter().filter(|(name, _)| fields.shows(&resource.kind, name)));
+    let shown = all.into_iter().filter(|(name, _)| fields.shows(&resource.kind, name));
+    out.extend(shown.filter_map(|(name, value)| fields.cut(&name, value).map(|value| (name, value))));
 }

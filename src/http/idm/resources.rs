@@ -5,19 +5,19 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use super::evaluate;
+use super::explain::{self, EXPLAIN_ROLES};
 use super::fields::Fields;
-use super::query::{Parameters, foreign_cookie};
-use super::relationships::envelope;
+use super::protocol::names_its_creates;
+use super::query::Parameters;
 use super::{
-    Result, json as answer, kind, object, precondition, put_precondition, reference, refuse_preconditions, render, revision,
-    revision_text,
+    Result, descriptor, json as answer, kind, listing, not_offered, object, precondition, put_precondition, reference,
+    refuse_preconditions, render, revision, revision_text,
 };
 use crate::domain::document::idm;
 use crate::domain::error::{Fault, Kind, excerpt};
-use crate::domain::filter::{self, Filter};
-use crate::domain::key::Key;
 use crate::domain::patch::idm::{self as patch, RelationshipOp};
 use crate::domain::relation::{RelationshipChange, RelationshipWrite};
 use crate::domain::resource::Resource;
@@ -27,57 +27,11 @@ use crate::http::caller::{Caller, IdmRead, IdmWrite};
 use crate::http::etag::{self, Tags};
 use crate::http::path::segment;
 use crate::http::state::State;
-use crate::service::list::{Query, Start};
 use crate::service::load::Needs;
 use crate::service::objects::{Address, Change, Draft};
 
-/// `GET managed/{type}`: a query.
-pub async fn query(state: web::Data<State>, req: HttpRequest, caller: Caller<IdmRead>) -> Result<HttpResponse> {
-    let kind = kind(&caller, &req)?;
-    let wish = Parameters::read(&req)?;
-    let (text, ids_only) = match (&wish.filter, wish.query_id.as_deref()) {
-        (Some(text), _) => (text.as_str(), false),
-        (None, Some("query-all-ids")) => ("true", true),
-        (None, Some("query-all")) => ("true", false),
-        (None, Some(other)) => {
-            return Err(Fault::new(Kind::InvalidValue, format!("there is no query '{}'", excerpt(other))).into());
-        }
-        (None, None) => return Err(Fault::new(Kind::InvalidValue, "a query of a collection needs _queryFilter").into()),
-    };
-    let expression = filter::idm::parse_within(text, state.limits.filter)?;
-    let filter = match filter::resolve(&expression, &kind, filter::Dialect::Idm)? {
-        Filter::Const(true) => None,
-        filter => Some(filter),
-    };
-    let reads = filter.as_ref().map(Filter::attributes).unwrap_or_default();
-    let filter_needs =
-        Needs::scim(&kind, |name| reads.iter().any(|path| kind.attribute(*path).relationship.as_deref() == Some(name)));
-    let fields = if ids_only { Fields::parse(&kind, Some("_id")) } else { Fields::parse(&kind, wish.fields.as_deref()) };
-    let start = match &wish.cookie {
-        Some(cookie) => Start::After(Key::parse(cookie).ok_or_else(foreign_cookie)?),
-        None => Start::Offset(wish.offset.unwrap_or(0)),
-    };
-    let query = Query {
-        needs: render::needs(&kind, &fields),
-        filter,
-        filter_needs,
-        base: String::new(),
-        start,
-        count: wish.page_size.unwrap_or(usize::MAX - 1),
-        total: wish.total,
-        kind,
-    };
-    let page = state.service.list(&caller, query).await?;
-    let cookie = page.resources.last().filter(|_| page.more).map(|r| r.key.to_string());
-    let mut result = Vec::with_capacity(page.resources.len());
-    for resource in &page.resources {
-        result.push(Value::Object(render::object(&state, &caller, &fields, resource).await?));
-    }
-    Ok(answer(StatusCode::OK, &envelope(result, cookie, page.total)))
-}
-
-/// `POST managed/{type}`: create.
-pub async fn create(
+/// `POST managed/{type}`: create, or an action on what a query finds.
+pub async fn act(
     state: web::Data<State>,
     req: HttpRequest,
     caller: Caller<IdmWrite>,
@@ -87,21 +41,58 @@ pub async fn create(
     let kind = kind(&caller, &req)?;
     let wish = Parameters::read(&req)?;
     match wish.action.as_deref() {
-        None | Some("create") => {}
-        Some(other) => {
-            return Err(Fault::new(Kind::NotImplemented, format!("action '{}' is not offered here", excerpt(other))).into());
+        None if names_its_creates(&req) => {
+            Err(Fault::new(Kind::InvalidValue, "before protocol version 2.1 a create is called _action=create").into())
         }
+        None | Some("create") => {
+            let body = body::json(&req, payload, state.limits).await?;
+            create(&state, &caller, &kind, &wish, body).await
+        }
+        Some(evaluate::ACTION) => evaluate::evaluate(&state, &req, &caller, kind, payload).await,
+        Some("patch") => {
+            let body = body::json(&req, payload, state.limits).await?;
+            patch_found(&state, &caller, &kind, &wish, body).await
+        }
+        Some("triggerSyncCheck") => {
+            state.sync.check_all(&caller, &kind).await?;
+            Ok(answer(StatusCode::OK, &json!({ "status": "OK" })))
+        }
+        other => Err(not_offered(other)),
     }
-    let body = body::json(&req, payload, state.limits).await?;
+}
+
+async fn create(
+    state: &State,
+    caller: &Caller<IdmWrite>,
+    kind: &Arc<ObjectType>,
+    wish: &Parameters,
+    body: Value,
+) -> Result<HttpResponse> {
     let id = match body.get("_id") {
         None | Some(Value::Null) => None,
         Some(Value::String(id)) => Some(id.clone()),
         Some(_) => return Err(Fault::new(Kind::InvalidValue, "'_id' must be a string").into()),
     };
-    let draft = fresh(&caller.types, &kind, body)?;
-    let fields = Fields::parse(&kind, wish.fields.as_deref());
-    let made = state.service.create(&caller, kind.clone(), id, draft, render::needs(&kind, &fields)).await?;
-    created(&state, &caller, &fields, &made).await
+    let draft = fresh(&caller.types, kind, body)?;
+    let fields = Fields::parse(kind, wish.fields.as_deref());
+    let made = state.service.create(caller, kind.clone(), id, draft, render::needs(kind, &fields)).await?;
+    created(state, caller, &fields, &made).await
+}
+
+/// `POST managed/{type}?_action=patch` with a query that finds one object.
+async fn patch_found(
+    state: &State,
+    caller: &Caller<IdmWrite>,
+    kind: &Arc<ObjectType>,
+    wish: &Parameters,
+    body: Value,
+) -> Result<HttpResponse> {
+    let filter = wish.question(kind, state.limits.filter)?;
+    let change = change(state, caller, kind, body)?;
+    let fields = Fields::parse(kind, wish.fields.as_deref());
+    let part = listing::part(kind, filter, None, Needs::nothing());
+    let written = state.service.update_only(caller, part, change, render::needs(kind, &fields)).await?;
+    shown(state, caller, &fields, &written).await
 }
 
 /// `GET managed/{type}/{id}`.
@@ -110,7 +101,14 @@ pub async fn get(state: web::Data<State>, req: HttpRequest, caller: Caller<IdmRe
         return Err(Fault::of(Kind::PreconditionFailed).into());
     }
     let kind = kind(&caller, &req)?;
-    let fields = Fields::parse(&kind, Parameters::read(&req)?.fields.as_deref());
+    let wish = Parameters::read(&req)?;
+    if wish.action.as_deref() == Some(EXPLAIN_ROLES) {
+        return explain::roles(&state, &req, &caller).await;
+    }
+    if let Some(form) = wish.describe {
+        return Ok(descriptor::answer(form, &kind, &state.public_url));
+    }
+    let fields = Fields::parse(&kind, wish.fields.as_deref());
     let needs = render::needs(&kind, &fields);
     // What shows roles or groups may change without the revision, so it is never 304.
     let versioned = needs == Needs::nothing();
@@ -151,43 +149,66 @@ pub async fn put(
     if written.created {
         return created(&state, &caller, &fields, &written.resource).await;
     }
-    let body = render::object(&state, &caller, &fields, &written.resource).await?;
-    Ok(object(StatusCode::OK, written.resource.rev, body))
+    shown(&state, &caller, &fields, &written.resource).await
 }
 
-/// `PATCH managed/{type}/{id}`, and `POST managed/{type}/{id}?_action=patch`.
+/// `PATCH managed/{type}/{id}`.
 pub async fn modify(
     state: web::Data<State>,
     req: HttpRequest,
     caller: Caller<IdmWrite>,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
-    let wish = Parameters::read(&req)?;
-    if req.method() == actix_web::http::Method::POST {
-        refuse_preconditions(&req)?;
-        if wish.action.as_deref() != Some("patch") {
-            let text = format!("action '{}' is not offered here", excerpt(wish.action.as_deref().unwrap_or_default()));
-            return Err(Fault::new(Kind::NotImplemented, text).into());
-        }
-    }
     if etag::if_none_match(&req).is_some() {
         return Err(Fault::of(Kind::PreconditionFailed).into());
     }
-    let kind = kind(&caller, &req)?;
-    let operations = patch::parse(state.limits.patch, body::json(&req, payload, state.limits).await?)?;
+    patch_one(&state, &req, &caller, payload).await
+}
+
+/// `POST managed/{type}/{id}`: an action on one object.
+pub async fn act_on(
+    state: web::Data<State>,
+    req: HttpRequest,
+    caller: Caller<IdmWrite>,
+    payload: web::Payload,
+) -> Result<HttpResponse> {
+    refuse_preconditions(&req)?;
+    let wish = Parameters::read(&req)?;
+    match wish.action.as_deref() {
+        Some("patch") => patch_one(&state, &req, &caller, payload).await,
+        Some(EXPLAIN_ROLES) => explain::roles(&state, &req, &caller).await,
+        Some(evaluate::ACTION) => evaluate::evaluate(&state, &req, &caller, kind(&caller, &req)?, payload).await,
+        Some("triggerSyncCheck") => {
+            let kind = kind(&caller, &req)?;
+            let fields = Fields::parse(&kind, wish.fields.as_deref());
+            let needs = render::needs(&kind, &fields);
+            let checked = state.service.check(&caller, kind, segment(&req, "id")?, needs).await?;
+            shown(&state, &caller, &fields, &checked).await
+        }
+        other => Err(not_offered(other)),
+    }
+}
+
+async fn patch_one(state: &State, req: &HttpRequest, caller: &Caller<IdmWrite>, payload: web::Payload) -> Result<HttpResponse> {
+    let kind = kind(caller, req)?;
+    let fields = Fields::parse(&kind, Parameters::read(req)?.fields.as_deref());
+    let needs = render::needs(&kind, &fields);
+    let change = change(state, caller, &kind, body::json(req, payload, state.limits).await?)?;
+    let address = Address { kind, wire_id: segment(req, "id")?, precondition: precondition(req) };
+    let written = state.service.update(caller, address, change, Needs::nothing(), needs).await?;
+    shown(state, caller, &fields, &written).await
+}
+
+// What a PATCH makes of an object.
+fn change(state: &State, caller: &Caller<IdmWrite>, kind: &Arc<ObjectType>, body: Value) -> Result<Change> {
+    let operations = patch::parse(state.limits.patch, body)?;
     let (of, registry) = (kind.clone(), caller.types.clone());
-    let change: Change = Arc::new(move |now: &Resource| {
+    Ok(Arc::new(move |now: &Resource| {
         let mut doc = now.doc.clone();
         let writes = patch::apply(&of, &mut doc, operations.clone())?;
         let relationships = writes.into_iter().map(|w| patched(&registry, &of, w)).collect::<std::result::Result<_, _>>()?;
         Ok(Draft { doc, external_id: now.external_id.clone(), relationships })
-    });
-    let fields = Fields::parse(&kind, wish.fields.as_deref());
-    let needs = render::needs(&kind, &fields);
-    let address = Address { kind, wire_id: segment(&req, "id")?, precondition: precondition(&req) };
-    let written = state.service.update(&caller, address, change, Needs::nothing(), needs).await?;
-    let body = render::object(&state, &caller, &fields, &written).await?;
-    Ok(object(StatusCode::OK, written.rev, body))
+    }))
 }
 
 /// `DELETE managed/{type}/{id}`: answers what it was.
@@ -196,8 +217,12 @@ pub async fn delete(state: web::Data<State>, req: HttpRequest, caller: Caller<Id
     let fields = Fields { defaults: true, ..Fields::default() };
     let address = Address { kind, wire_id: segment(&req, "id")?, precondition: precondition(&req) };
     let gone = state.service.delete(&caller, address).await?;
-    let body = render::object(&state, &caller, &fields, &gone).await?;
-    Ok(object(StatusCode::OK, gone.rev, body))
+    shown(&state, &caller, &fields, &gone).await
+}
+
+async fn shown(state: &State, caller: &Caller<IdmWrite>, fields: &Fields, written: &Resource) -> Result<HttpResponse> {
+    let body = render::object(state, caller, fields, written).await?;
+    Ok(object(StatusCode::OK, written.rev, body))
 }
 
 async fn created(state: &State, caller: &Caller<IdmWrite>, fields: &Fields, made: &Resource) -> Result<HttpResponse> {

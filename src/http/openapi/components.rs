@@ -4,19 +4,31 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::document::idm::COMPUTED;
 use crate::domain::profile::Profile;
-use crate::domain::schema::{Attribute, AttributeType, IdmForm, Mutability, ObjectType, Registry, Returned};
+use crate::domain::schema::relationship::GRANT;
+use crate::domain::schema::{Attribute, AttributeType, IdmForm, Mutability, ObjectType, Registry, Returned, Side};
 
 /// All components by name. What the type `User` adds are `User`, `UserList` and, in the IDM dialect, `managed_user`.
 pub fn all(registry: &Registry) -> Map<String, Value> {
     let mut out = Map::new();
-    for (name, schema) in messages() {
+    for (name, schema) in messages().into_iter().chain(access()) {
         out.insert(name.to_owned(), schema);
     }
     for kind in registry.types() {
-        out.insert(kind.resource.clone(), resource(kind));
-        out.insert(list_of(kind), list(json!({ "$ref": reference(&kind.resource) })));
+        if !kind.endpoint.is_empty() {
+            out.insert(kind.resource.clone(), resource(kind));
+            out.insert(list_of(kind), list(json!({ "$ref": reference(&kind.resource) })));
+        }
         out.insert(managed(kind), properties(kind));
     }
+    out
+}
+
+/// Those that the operations on one IDM collection name.
+pub fn of_collection(kind: &ObjectType) -> Map<String, Value> {
+    let named = ["Any", "IdmError", "IdmPatch", "Reference", "Validation"];
+    let mut out: Map<String, Value> =
+        messages().into_iter().filter(|(name, _)| named.contains(name)).map(|(name, schema)| (name.to_owned(), schema)).collect();
+    out.insert(managed(kind), properties(kind));
     out
 }
 
@@ -35,13 +47,14 @@ pub fn reference(component: &str) -> String {
     format!("#/components/schemas/{component}")
 }
 
-fn messages() -> [(&'static str, Value); 17] {
+fn messages() -> [(&'static str, Value); 25] {
     let texts = || json!({ "type": "array", "items": { "type": "string" } });
     let text = || json!({ "type": "string" });
     let count = || json!({ "type": "integer", "minimum": 0 });
     [
         ("Any", json!({ "type": "object" })),
         ("Text", text()),
+        ("List", json!({ "type": "array" })),
         ("ScimList", list(json!({ "type": "object" }))),
         (
             "ScimError",
@@ -58,6 +71,27 @@ fn messages() -> [(&'static str, Value); 17] {
             "Problem",
             object(json!({ "type": text(), "title": text(), "status": { "type": "integer" }, "detail": text() }), &["status"]),
         ),
+        (
+            "PassportError",
+            object(
+                json!({ "status": { "type": "integer" }, "error": text(), "message": text() }),
+                &["status", "error", "message"],
+            ),
+        ),
+        ("OAuthError", object(json!({ "error": text(), "error_description": text() }), &["error"])),
+        (
+            "TokenRequest",
+            object(
+                json!({
+                    "grant_type": { "type": "string", "enum": ["client_credentials"] }, "scope": text(), "resource": text(),
+                    "client_id": text(), "client_secret": text(), "client_assertion_type": text(), "client_assertion": text(),
+                }),
+                &["grant_type"],
+            ),
+        ),
+        ("TokenQuestion", object(json!({ "token": text(), "token_type_hint": text() }), &["token"])),
+        ("NewSecret", closed(json!({ "expires": text() }), &[])),
+        ("NewKey", closed(json!({ "jwk": { "type": "object" }, "expires": text() }), &["jwk"])),
         (
             "SearchRequest",
             object(
@@ -108,6 +142,13 @@ fn messages() -> [(&'static str, Value); 17] {
                 &["operation", "field"],
             ) }),
         ),
+        (
+            "Validation",
+            object(
+                json!({ "result": { "type": "boolean" }, "failedPolicyRequirements": { "type": "array", "items": { "type": "object" } } }),
+                &["result", "failedPolicyRequirements"],
+            ),
+        ),
         ("Reference", object(json!({ "_ref": text(), "_refProperties": { "type": "object" } }), &["_ref"])),
         (
             "NewToken",
@@ -141,6 +182,63 @@ fn messages() -> [(&'static str, Value); 17] {
         ),
         ("Approval", closed(json!({ "more": count(), "seconds": { "type": "integer", "minimum": 1 } }), &[])),
         ("Adoption", closed(json!({ "remoteId": text() }), &["remoteId"])),
+    ]
+}
+
+/// Of Passport and of access decisions.
+fn access() -> [(&'static str, Value); 11] {
+    let text = || json!({ "type": "string", "minLength": 1 });
+    let texts = || json!({ "type": "array", "items": text() });
+    let of_policy = json!({
+        "resourceType": text(), "resourceId": text(), "enabled": { "type": "boolean" },
+        "conditions": { "type": "array", "minItems": 1, "items": { "$ref": reference("PolicyRule") } },
+        "effect": text(), "permissions": texts(), "condition": text(), "message": text(), "exceptions": texts(),
+    });
+    let rule = json!({
+        "effect": { "type": "string", "enum": ["Deny"] }, "permissions": texts(), "condition": text(), "message": text(),
+        "exceptions": texts(),
+    });
+    let node = || object(json!({ "type": text(), "id": text() }), &["type", "id"]);
+    let asked = || json!({ "subject": node(), "action": object(json!({ "name": text() }), &["name"]), "resource": node() });
+    let mut many = asked();
+    many["evaluations"] = json!({ "type": "array", "items": object(asked(), &[]) });
+    many["options"] = object(json!({ "evaluations_semantic": text() }), &[]);
+    let owner = || object(json!({ "type": { "type": "string", "enum": ["user", "group"] }, "id": text() }), &["type", "id"]);
+    let named = json!({ "name": text(), "description": text() });
+    let (mut change, mut new) = (named.clone(), named);
+    change["owner"] = owner();
+    new["owner"] = owner();
+    new["tags"] = texts();
+    [
+        (
+            "PassportError",
+            closed(
+                json!({ "status": { "type": "integer" }, "error": text(), "message": text() }),
+                &["status", "error", "message"],
+            ),
+        ),
+        ("PolicyRule", closed(rule, &["effect", "condition"])),
+        ("Policy", object(of_policy, &[])),
+        (
+            "PassportRole",
+            object(
+                json!({ "name": text(), "description": text(), "permissions": texts(), "isServiceAccountRole": { "type": "boolean" } }),
+                &[],
+            ),
+        ),
+        ("NewManagedIdentity", closed(new, &["name", "owner"])),
+        ("ManagedIdentityChange", closed(change, &[])),
+        ("Tags", closed(json!({ "tags": texts() }), &["tags"])),
+        ("RoleNames", closed(json!({ "roles": texts() }), &["roles"])),
+        (
+            "PermissionCheck",
+            closed(
+                json!({ "caller": { "type": ["string", "object"] }, "permission": text(), "resource": { "type": "object" } }),
+                &["caller", "permission"],
+            ),
+        ),
+        ("Evaluation", object(asked(), &["subject", "action", "resource"])),
+        ("Evaluations", object(many, &[])),
     ]
 }
 
@@ -186,6 +284,7 @@ fn attributes<'a>(of: impl IntoIterator<Item = &'a Attribute>) -> Map<String, Va
 
 fn schema(attribute: &Attribute) -> Value {
     let mut one = match attribute.kind {
+        _ if attribute.json => json!({}),
         AttributeType::String => json!({ "type": "string" }),
         AttributeType::Boolean => json!({ "type": "boolean" }),
         AttributeType::Decimal => json!({ "type": "number" }),
@@ -231,7 +330,7 @@ fn properties(kind: &ObjectType) -> Value {
         let shown = if relationship.many { json!({ "type": "array", "items": one }) } else { one.clone() };
         out.insert(relationship.name.clone(), shown);
     }
-    if kind.relationship("roles").is_some() {
+    if kind.relationships.iter().any(|r| r.relation == GRANT && r.side == Side::From) {
         for name in COMPUTED {
             out.insert(name.to_owned(), json!({ "type": "array", "readOnly": true }));
         }

@@ -20,6 +20,8 @@ enum Place {
     Edges,
     /// One relationship.
     Edge,
+    /// The policies of a type.
+    Policy,
     /// Anything else.
     Other,
 }
@@ -46,7 +48,9 @@ pub async fn openapi(state: web::Data<State>) -> HttpResponse {
 pub fn document(registry: &Registry, server: &str) -> Value {
     let mut operations = Vec::new();
     for kind in registry.types() {
-        scim(kind, &mut operations);
+        if !kind.endpoint.is_empty() {
+            scim(kind, &mut operations);
+        }
         idm(kind, &mut operations);
     }
     fixed(&mut operations);
@@ -62,8 +66,33 @@ pub fn document(registry: &Registry, server: &str) -> Value {
         "security": [{ "bearer": [] }],
         "paths": paths,
         "components": {
-            "securitySchemes": { "bearer": { "type": "http", "scheme": "bearer" } },
+            "securitySchemes": {
+                "bearer": { "type": "http", "scheme": "bearer" },
+                "client": { "type": "http", "scheme": "basic" },
+            },
             "schemas": components::all(registry),
+        },
+    })
+}
+
+/// The part of it that is about one IDM collection.
+pub fn of_collection(kind: &ObjectType, server: &str) -> Value {
+    let mut operations = Vec::new();
+    idm(kind, &mut operations);
+    let mut paths = Map::new();
+    for operation in operations {
+        let entry = paths.entry(operation.path.clone()).or_insert_with(|| json!({}));
+        entry[operation.method] = operation.describe();
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": { "title": kind.collection, "description": kind.description, "version": env!("CARGO_PKG_VERSION") },
+        "servers": [{ "url": server }],
+        "security": [{ "bearer": [] }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": { "bearer": { "type": "http", "scheme": "bearer" } },
+            "schemas": components::of_collection(kind),
         },
     })
 }
@@ -74,6 +103,8 @@ impl Operation {
             "Health" if self.path == "/metrics" => ("text/plain", "text/plain", "Any"),
             "SCIM" => ("application/scim+json", "application/scim+json", "ScimError"),
             "IDM" => ("application/json", "application/json", "IdmError"),
+            "Passport" => ("application/json", "application/json", "PassportError"),
+            "OAuth" => ("application/json", "application/json", "OAuthError"),
             _ => ("application/json", "application/problem+json", "Problem"),
         };
         let content = |media: &str, component: &str| json!({ media: { "schema": { "$ref": reference(component) } } });
@@ -81,7 +112,7 @@ impl Operation {
         if let Some(component) = &self.answers {
             success["content"] = content(media, component);
         }
-        let open = self.tag == "Health";
+        let open = ["Health", "Well-known"].contains(&self.tag);
         let mut responses = json!({ self.status: success });
         for (status, what) in self.also() {
             let mut also = json!({ "description": what });
@@ -115,7 +146,13 @@ impl Operation {
             out["parameters"] = Value::Array(parameters);
         }
         if let Some(component) = &self.takes {
-            out["requestBody"] = json!({ "required": true, "content": content(media, component) });
+            // The one body that may be left out.
+            let required = component != "NewSecret";
+            let media = if self.tag == "OAuth" { "application/x-www-form-urlencoded" } else { media };
+            out["requestBody"] = json!({ "required": required, "content": content(media, component) });
+        }
+        if self.tag == "OAuth" {
+            out["security"] = json!([{ "client": [] }]);
         }
         if open {
             out["security"] = json!([]);
@@ -125,7 +162,9 @@ impl Operation {
 
     /// Whether it writes: every write can be tried in a dry run.
     fn can_be_tried(&self) -> bool {
-        self.method != "get" && self.status != "501" && !self.path.ends_with("/.search")
+        let ends = ["/.search", "/privilege", "/check-permission", "/evaluation", "/evaluations"];
+        let asks = self.place == Place::Policy || ends.iter().any(|end| self.path.ends_with(end));
+        self.method != "get" && self.tag != "OAuth" && self.status != "501" && !asks
     }
 
     // The method and the words of the address.
@@ -152,14 +191,21 @@ impl Operation {
         let mut out: Vec<Value> = named.map(|name| parameter(name, "path", "string")).collect();
         let common =
             TAKEN.iter().filter(|(tag, method, place, ..)| (*tag, *method, *place) == (self.tag, self.method, self.place));
-        let own = OWN.iter().filter(|(method, path, ..)| (*method, *path) == (self.method, self.path.as_str()));
+        let own = OWN.iter().chain(REVISED).filter(|(method, path, ..)| (*method, *path) == (self.method, self.path.as_str()));
         let taken = common.map(|(.., names, headers)| (names, headers)).chain(own.map(|(.., names, headers)| (names, headers)));
         for (names, headers) in taken {
             out.extend(names.iter().map(|(name, kind)| parameter(name, "query", kind)));
             out.extend(headers.iter().map(|name| parameter(name, "header", "string")));
         }
         if self.tag == "IDM" && self.method == "post" {
-            out.push(json!({ "name": "_action", "in": "query", "schema": { "type": "string", "enum": ["create"] } }));
+            let actions: &[&str] = match self.place {
+                _ if self.path.ends_with("/privilege") => &["listPrivileges"],
+                Place::List => &["create", "patch", "triggerSyncCheck"],
+                Place::One => &["patch", "triggerSyncCheck"],
+                Place::Policy => &["validateObject", "validateProperty"],
+                _ => &["create"],
+            };
+            out.push(json!({ "name": "_action", "in": "query", "schema": { "type": "string", "enum": actions } }));
         }
         out
     }
@@ -179,6 +225,20 @@ const QUERY: Names = &[
     ("_pagedResultsCookie", "string"),
     ("_totalPagedResultsPolicy", "string"),
 ];
+const OBJECTS: Names = &[
+    ("_queryFilter", "string"),
+    ("_queryId", "string"),
+    ("_fields", "string"),
+    ("_sortKeys", "string"),
+    ("_pageSize", "integer"),
+    ("_pagedResultsOffset", "integer"),
+    ("_pagedResultsCookie", "string"),
+    ("_totalPagedResultsPolicy", "string"),
+    ("_countOnly", "boolean"),
+    ("_prettyPrint", "boolean"),
+    ("_crestapi", "boolean"),
+];
+const FOUND: Names = &[("_fields", "string"), ("_queryFilter", "string"), ("_queryId", "string")];
 const LISTED: Names = &[
     ("filter", "string"),
     ("attributes", "string"),
@@ -198,8 +258,9 @@ const TAKEN: &[(&str, &str, Place, Names, Headers)] = &[
     ("SCIM", "put", Place::One, SHOWN, &["If-Match", "If-None-Match", "Prefer"]),
     ("SCIM", "patch", Place::One, SHOWN, &["If-Match", "If-None-Match", "Prefer"]),
     ("SCIM", "delete", Place::One, &[], &["If-Match", "If-None-Match"]),
-    ("IDM", "get", Place::List, QUERY, &[]),
-    ("IDM", "post", Place::List, FIELDS, &[]),
+    ("IDM", "get", Place::List, OBJECTS, &[]),
+    ("IDM", "post", Place::List, FOUND, &[]),
+    ("IDM", "post", Place::One, FIELDS, &[]),
     ("IDM", "get", Place::One, FIELDS, &["If-None-Match"]),
     ("IDM", "put", Place::One, FIELDS, &["If-Match", "If-None-Match"]),
     ("IDM", "patch", Place::One, FIELDS, &["If-Match"]),
@@ -207,7 +268,8 @@ const TAKEN: &[(&str, &str, Place, Names, Headers)] = &[
     ("IDM", "get", Place::Edges, QUERY, &[]),
     ("IDM", "post", Place::Edges, FIELDS, &[]),
     ("IDM", "get", Place::Edge, FIELDS, &[]),
-    ("IDM", "put", Place::Edge, &[], &["If-Match", "If-None-Match"]),
+    ("IDM", "put", Place::Edge, FIELDS, &["If-Match", "If-None-Match"]),
+    ("IDM", "patch", Place::Edge, FIELDS, &["If-Match"]),
     ("IDM", "delete", Place::Edge, &[], &["If-Match"]),
 ];
 
@@ -217,6 +279,8 @@ const TYPE: &str = "/admin/v1/types/{type}";
 /// Query parameters and headers of single addresses.
 const OWN: &[(&str, &str, Names, Headers)] = &[
     ("post", "/scim/v2/Bulk", &[], &["Idempotency-Key"]),
+    ("delete", "/passport/admin/managed-identities/{id}/secrets/{sid}", &[("compromised", "boolean")], &[]),
+    ("delete", "/passport/admin/managed-identities/{id}/keys/{kid}", &[("compromised", "boolean")], &[]),
     (
         "get",
         "/admin/v1/changes",
@@ -240,11 +304,52 @@ const OWN: &[(&str, &str, Names, Headers)] = &[
     ),
 ];
 
+/// Pages, and preconditions on what has a revision.
+const PAGED: Names = &[("after", "string"), ("limit", "integer")];
+const REVISED: &[(&str, &str, Names, Headers)] = &[
+    ("get", "/admin/v1/findings", PAGED, &[]),
+    ("get", "/passport/admin/resource-policies", PAGED, &[]),
+    ("put", "/passport/admin/resource-policies/{id}", &[], &["If-Match"]),
+    ("delete", "/passport/admin/resource-policies/{id}", &[], &["If-Match"]),
+    ("get", "/passport/admin/roles", PAGED, &[]),
+    ("put", "/passport/admin/roles/{name}", &[], &["If-Match"]),
+    ("patch", "/passport/admin/roles/{name}", &[], &["If-Match"]),
+    ("delete", "/passport/admin/roles/{name}", &[], &["If-Match"]),
+    ("get", "/passport/admin/managed-identities", PAGED, &[]),
+    ("patch", "/passport/admin/managed-identities/{id}", &[], &["If-Match"]),
+    ("delete", "/passport/admin/managed-identities/{id}", &[], &["If-Match"]),
+    ("post", "/passport/admin/managed-identities/{id}/disable", &[], &["If-Match"]),
+    ("post", "/passport/admin/managed-identities/{id}/enable", &[], &["If-Match"]),
+    ("put", "/passport/admin/managed-identities/{id}/tags", &[], &["If-Match"]),
+    ("put", "/passport/admin/managed-identities/{id}/roles", &[], &["If-Match"]),
+    ("post", "/passport/admin/managed-identities/{id}/roles/{roleName}", &[], &["If-Match"]),
+    ("delete", "/passport/admin/managed-identities/{id}/roles/{roleName}", &[], &["If-Match"]),
+];
+
 /// What the bodies of fixed addresses hold; an object, when nothing is said.
 const BODIES: &[(&str, &str, &str)] = &[
     ("post", "/scim/v2/.search", "SearchRequest"),
     ("post", "/scim/v2/Bulk", "BulkRequest"),
+    ("post", "/passport/check-permission", "PermissionCheck"),
+    ("post", "/passport/admin/resource-policies", "Policy"),
+    ("put", "/passport/admin/resource-policies/{id}", "Policy"),
+    ("post", "/passport/admin/roles", "PassportRole"),
+    ("put", "/passport/admin/roles/{name}", "PassportRole"),
+    ("patch", "/passport/admin/roles/{name}", "PassportRole"),
+    ("post", "/passport/admin/managed-identities", "NewManagedIdentity"),
+    ("patch", "/passport/admin/managed-identities/{id}", "ManagedIdentityChange"),
+    ("put", "/passport/admin/managed-identities/{id}/tags", "Tags"),
+    ("put", "/passport/admin/managed-identities/{id}/roles", "RoleNames"),
+    ("post", "/access/v1/evaluation", "Evaluation"),
+    ("post", "/access/v1/evaluations", "Evaluations"),
     ("post", "/admin/v1/inbound/held/{source}/approve", "Approval"),
+    ("post", "/oauth2/token", "TokenRequest"),
+    ("post", "/api/m2m/oauth/token", "TokenRequest"),
+    ("post", "/passport/oauth/token", "TokenRequest"),
+    ("post", "/oauth2/introspect", "TokenQuestion"),
+    ("post", "/oauth2/revoke", "TokenQuestion"),
+    ("post", "/passport/admin/managed-identities/{id}/secrets", "NewSecret"),
+    ("post", "/passport/admin/managed-identities/{id}/keys", "NewKey"),
     ("post", "/admin/v1/tokens", "NewToken"),
     ("post", "/admin/v1/tenants", "NewTenant"),
     ("post", "/admin/v1/targets", "NewTarget"),
@@ -256,6 +361,7 @@ const BODIES: &[(&str, &str, &str)] = &[
 /// What fixed addresses answer; an object, when nothing is said.
 const ANSWERS: &[(&str, &str)] = &[
     ("/metrics", "Text"),
+    ("/openidm/privilege", "List"),
     ("/scim/v2", "ScimList"),
     ("/scim/v2/.search", "ScimList"),
     ("/scim/v2/ResourceTypes", "ScimList"),
@@ -306,14 +412,21 @@ fn idm(kind: &ObjectType, out: &mut Vec<Operation>) {
         });
     };
     let whole = || Some(managed(kind));
-    let patch = Some("IdmPatch".to_owned());
+    let patch = || Some("IdmPatch".to_owned());
     let reference = || Some("Reference".to_owned());
     add("get", &list, Place::List, "Query", None, "200", any());
     add("post", &list, Place::List, "Create in", whole(), "201", whole());
     add("get", &one, Place::One, "Read from", None, "200", whole());
     add("put", &one, Place::One, "Create or replace in", whole(), "200", whole());
-    add("patch", &one, Place::One, "Change in", patch, "200", whole());
+    add("patch", &one, Place::One, "Change in", patch(), "200", whole());
+    add("post", &one, Place::One, "Act on one of", Some("IdmPatch".to_owned()), "200", whole());
     add("delete", &one, Place::One, "Delete from", None, "200", whole());
+    if kind.collection.starts_with("managed/") {
+        let policy = format!("/openidm/policy/{}", kind.collection);
+        let verdict = || Some("Validation".to_owned());
+        add("post", &policy, Place::Policy, "Validate a new object of", any(), "200", verdict());
+        add("post", &format!("{policy}/{{id}}"), Place::Policy, "Validate an object of", any(), "200", verdict());
+    }
     for relationship in &kind.relationships {
         let property = format!("{one}/{}", relationship.name);
         if relationship.many {
@@ -321,10 +434,13 @@ fn idm(kind: &ObjectType, out: &mut Vec<Operation>) {
             add("get", &property, Place::Edges, "Query a relationship of", None, "200", any());
             add("post", &property, Place::Edges, "Create a relationship of", reference(), "201", any());
             add("get", &edge, Place::Edge, "Read one relationship of", None, "200", any());
+            add("put", &edge, Place::Edge, "Change one relationship of", reference(), "200", any());
+            add("patch", &edge, Place::Edge, "Change parts of one relationship of", patch(), "200", any());
             add("delete", &edge, Place::Edge, "Delete one relationship of", None, "200", any());
         } else {
             add("get", &property, Place::Edge, "Read the relationship of", None, "200", any());
             add("put", &property, Place::Edge, "Set the relationship of", reference(), "200", any());
+            add("patch", &property, Place::Edge, "Change parts of the relationship of", patch(), "200", any());
             add("delete", &property, Place::Edge, "Delete the relationship of", None, "200", any());
         }
     }
@@ -335,6 +451,25 @@ const FIXED: &[(&str, &str, &str, &str, bool, &str)] = &[
     ("get", "/health", "Health", "The process and its workers", false, "200"),
     ("get", "/ready", "Health", "Whether the database answers", false, "200"),
     ("get", "/metrics", "Health", "Figures for Prometheus", false, "200"),
+    ("get", "/.well-known/jwks.json", "Well-known", "The keys that tokens are verified with", false, "200"),
+    ("get", "/.well-known/oauth-authorization-server", "Well-known", "The issuer of tokens", false, "200"),
+    ("get", "/.well-known/oauth-protected-resource", "Well-known", "How the APIs are guarded", false, "200"),
+    ("post", "/oauth2/token", "OAuth", "A token for a service account", true, "200"),
+    ("post", "/api/m2m/oauth/token", "OAuth", "A token for a service account, as /oauth2/token", true, "200"),
+    ("post", "/passport/oauth/token", "OAuth", "A token for a service account, as /oauth2/token", true, "200"),
+    ("post", "/oauth2/introspect", "OAuth", "What a token is worth now", true, "200"),
+    ("post", "/oauth2/revoke", "OAuth", "End a token", true, "200"),
+    ("get", "/passport/idinfo", "Passport", "Who the bearer is", false, "200"),
+    ("get", "/passport/admin/managed-identities/{id}/secrets", "Passport", "List an account's secrets", false, "200"),
+    ("post", "/passport/admin/managed-identities/{id}/secrets", "Passport", "Give an account a secret", true, "201"),
+    ("delete", "/passport/admin/managed-identities/{id}/secrets/{sid}", "Passport", "Remove a secret", false, "204"),
+    ("get", "/passport/admin/managed-identities/{id}/keys", "Passport", "List an account's public keys", false, "200"),
+    ("post", "/passport/admin/managed-identities/{id}/keys", "Passport", "Register a public key", true, "201"),
+    ("delete", "/passport/admin/managed-identities/{id}/keys/{kid}", "Passport", "Remove a public key", false, "204"),
+    ("post", "/passport/admin/managed-identities/{id}/revoke-tokens", "Passport", "End every token of an account", false, "200"),
+    ("get", "/admin/v1/signing-keys", "Admin", "List the keys that sign tokens", false, "200"),
+    ("post", "/admin/v1/signing-keys", "Admin", "Publish the next key that signs", false, "202"),
+    ("delete", "/admin/v1/signing-keys/{id}", "Admin", "Remove a key and all that it signed", false, "204"),
     ("get", "/scim/v2", "SCIM", "List all types", false, "200"),
     ("get", "/scim/v2/ServiceProviderConfig", "SCIM", "What is offered", false, "200"),
     ("get", "/scim/v2/ResourceTypes", "SCIM", "Resource types", false, "200"),
@@ -348,6 +483,35 @@ const FIXED: &[(&str, &str, &str, &str, bool, &str)] = &[
     ("put", "/scim/v2/Me", "SCIM", "A token stands for no resource", false, "501"),
     ("patch", "/scim/v2/Me", "SCIM", "A token stands for no resource", false, "501"),
     ("delete", "/scim/v2/Me", "SCIM", "A token stands for no resource", false, "501"),
+    ("post", "/openidm/privilege", "IDM", "Collections that the caller may do anything with", false, "200"),
+    ("get", "/openidm/privilege/{space}/{type}", "IDM", "What the caller may do with objects of a collection", false, "200"),
+    ("get", "/openidm/privilege/{space}/{type}/{id}", "IDM", "What the caller may do with an object", false, "200"),
+    ("get", "/.well-known/authzen-configuration", "Well-known", "Where access decisions are made", false, "200"),
+    ("post", "/passport/check-permission", "Passport", "Whether a caller may do something", true, "200"),
+    ("get", "/passport/admin/resource-policies", "Passport", "List policies", false, "200"),
+    ("post", "/passport/admin/resource-policies", "Passport", "Make a policy, or a rule alone", true, "201"),
+    ("get", "/passport/admin/resource-policies/{id}", "Passport", "Read a policy", false, "200"),
+    ("put", "/passport/admin/resource-policies/{id}", "Passport", "Replace a policy", true, "200"),
+    ("delete", "/passport/admin/resource-policies/{id}", "Passport", "Remove a policy", false, "204"),
+    ("get", "/passport/admin/roles", "Passport", "List roles", false, "200"),
+    ("post", "/passport/admin/roles", "Passport", "Make a role", true, "201"),
+    ("get", "/passport/admin/roles/{name}", "Passport", "Read a role", false, "200"),
+    ("put", "/passport/admin/roles/{name}", "Passport", "Replace a role", true, "200"),
+    ("patch", "/passport/admin/roles/{name}", "Passport", "Change a role", true, "200"),
+    ("delete", "/passport/admin/roles/{name}", "Passport", "Remove a role that nobody holds", false, "204"),
+    ("get", "/passport/admin/managed-identities", "Passport", "List managed identities", false, "200"),
+    ("post", "/passport/admin/managed-identities", "Passport", "Make a managed identity", true, "201"),
+    ("get", "/passport/admin/managed-identities/{id}", "Passport", "Read a managed identity", false, "200"),
+    ("patch", "/passport/admin/managed-identities/{id}", "Passport", "Change a managed identity", true, "200"),
+    ("delete", "/passport/admin/managed-identities/{id}", "Passport", "Remove a managed identity for good", false, "204"),
+    ("post", "/passport/admin/managed-identities/{id}/disable", "Passport", "Disable a managed identity", false, "200"),
+    ("post", "/passport/admin/managed-identities/{id}/enable", "Passport", "Enable a managed identity", false, "200"),
+    ("put", "/passport/admin/managed-identities/{id}/tags", "Passport", "Set its tags", true, "200"),
+    ("put", "/passport/admin/managed-identities/{id}/roles", "Passport", "Replace its roles", true, "200"),
+    ("post", "/passport/admin/managed-identities/{id}/roles/{roleName}", "Passport", "Give it a role", false, "200"),
+    ("delete", "/passport/admin/managed-identities/{id}/roles/{roleName}", "Passport", "Take a role from it", false, "200"),
+    ("post", "/access/v1/evaluation", "Access", "One decision (AuthZEN 1.0)", true, "200"),
+    ("post", "/access/v1/evaluations", "Access", "Many decisions (AuthZEN 1.0)", true, "200"),
     ("get", "/admin/v1/tokens", "Admin", "List tokens", false, "200"),
     ("post", "/admin/v1/tokens", "Admin", "Make a token", true, "201"),
     ("get", "/admin/v1/tokens/{id}", "Admin", "Read a token", false, "200"),
@@ -356,6 +520,7 @@ const FIXED: &[(&str, &str, &str, &str, bool, &str)] = &[
     ("get", "/admin/v1/tenants", "Admin", "List tenants", false, "200"),
     ("post", "/admin/v1/tenants", "Admin", "Make a tenant", true, "201"),
     ("get", "/admin/v1/changes", "Admin", "The change log", false, "200"),
+    ("get", "/admin/v1/findings", "Admin", "Where somebody may do more than he needs", false, "200"),
     ("get", "/admin/v1/types", "Admin", "List object types", false, "200"),
     ("get", "/admin/v1/types/{type}", "Admin", "Read an object type", false, "200"),
     ("put", "/admin/v1/types/{type}", "Admin", "Add to a shipped type, or write one of your own", true, "200"),

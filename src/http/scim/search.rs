@@ -15,7 +15,7 @@ use crate::domain::error::{Fault, Kind, excerpt};
 use crate::domain::filter::Filter;
 use crate::domain::projection::Projection;
 use crate::domain::schema::ObjectType;
-use crate::domain::sort;
+use crate::domain::sort::{self, Sort};
 use crate::http::body;
 use crate::http::caller::{Caller, ScimRead};
 use crate::http::state::State;
@@ -121,11 +121,11 @@ fn plan(state: &State, caller: &Caller<ScimRead>, kinds: &[Arc<ObjectType>], wis
     let mut sorts = false;
     for kind in kinds {
         let projection = wish.projection(kind)?;
-        let sort = wish.sort_by.as_deref().map(|by| sort::resolve(kind, by)).transpose()?.flatten();
+        let sort = wish.sort_by.as_deref().map(|by| sort::resolve(kind, by)).transpose()?.flatten().map(Sort::by);
         sorts |= sort.is_some();
         let filter = wish.filter(kind, kinds)?;
         let mut reads = filter.as_ref().map(Filter::attributes).unwrap_or_default();
-        reads.extend(sort);
+        reads.extend(sort.iter().flat_map(Sort::paths));
         let reads =
             Needs::scim(kind, |name| reads.iter().any(|path| kind.attribute(*path).relationship.as_deref() == Some(name)));
         let needs = shown(kind, &projection);

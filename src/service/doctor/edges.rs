@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::super::Result;
 use super::super::grants::{ROLE, SUBJECT};
 use super::{BATCH, Examiner};
+use crate::domain::edge::{self, EdgeProperties};
 use crate::domain::key::Key;
 use crate::domain::relation::{CONDITIONAL, STATIC};
 use crate::domain::schema::relationship::{GRANT, MAX_DEPTH};
@@ -31,6 +32,7 @@ impl Examiner<'_> {
                 }
             }
             self.nesting(&page)?;
+            self.edge_times(&page)?;
             after = page.into_iter().next_back();
         }
         self.singletons()
@@ -129,13 +131,15 @@ fn sides<'r>(registry: &'r Registry, edge: &'r EdgeRow) -> impl Iterator<Item = 
 }
 
 fn misfit(registry: &Registry, edge: &EdgeRow) -> Option<String> {
-    if sides(registry, edge).count() < 2 {
+    let seen: Vec<&Relationship> = sides(registry, edge).collect();
+    // Some are seen from one side alone.
+    if seen.len() < 2 && !seen.iter().any(|r| r.reverse.is_empty()) {
         return Some(format!("no '{}' leads from {} to {}", edge.relation, edge.from_type, edge.to_type));
     }
     let conditional = edge.relation == GRANT && edge.from_type == SUBJECT && edge.to_type == ROLE;
-    if edge.variant != STATIC && !(conditional && edge.variant == CONDITIONAL) {
-        return Some(format!("'{}' has no variant '{}'", edge.relation, edge.variant));
-    }
-    let unreadable = edge.properties.as_deref().is_some_and(|text| serde_json::from_str::<Map<String, Value>>(text).is_err());
-    unreadable.then(|| "its properties cannot be read".to_owned())
+    let Ok(properties) = EdgeProperties::parse(edge.properties.as_deref()) else {
+        return Some("its properties cannot be read".to_owned());
+    };
+    let expected = edge::variant(if conditional && edge.is_conditional() { CONDITIONAL } else { STATIC }, &properties.shown);
+    (edge.variant != expected).then(|| format!("its variant is '{}', and its properties make it '{expected}'", edge.variant))
 }

@@ -5,6 +5,7 @@
 
 mod edges;
 mod objects;
+mod temporal;
 
 use std::fmt::{self, Display};
 use std::sync::Arc;
@@ -85,6 +86,7 @@ impl Examiner<'_> {
     fn run(&mut self) -> Result<()> {
         self.objects()?;
         self.edges()?;
+        self.lost_times()?;
         self.unresolved()?;
         self.changes()?;
         for target in audit::lost_targets(self.conn, self.tenant.id)? {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::super::grants::{CONDITION, ROLE, SUBJECT, seen};
+use super::super::grants::{CONDITION, ROLE, SUBJECT};
 use super::super::save::unique_hashes;
+use super::super::views::{self, seen};
 use super::super::{PathIds, Result, ServiceError, load};
 use super::{BATCH, Examiner};
 use crate::domain::condition::Condition;
@@ -18,7 +19,7 @@ use crate::domain::schema::relationship::GRANT;
 use crate::domain::schema::{ObjectType, Side};
 use crate::store::index::IndexRow;
 use crate::store::objects::ObjectRow;
-use crate::store::{audit, conditions, edges, objects, plan};
+use crate::store::{audit, conditions, edges, objects, plan, recomputations};
 
 type Doc = Map<String, Value>;
 
@@ -65,7 +66,10 @@ impl Examiner<'_> {
                 self.unique(kind, paths, &batch, &mut tally)?;
                 self.external(kind, &batch, &mut tally)?;
                 match kind.name.as_str() {
-                    ROLE => self.role_conditions(kind, &batch, &mut tally)?,
+                    ROLE => {
+                        self.role_conditions(kind, &batch, &mut tally)?;
+                        self.role_times(kind, &batch)?;
+                    }
                     SUBJECT => self.grants(kind, &batch, &conditions)?,
                     _ => {}
                 }
@@ -172,11 +176,12 @@ impl Examiner<'_> {
                     continue;
                 }
             };
-            match Condition::parse(told, &subject) {
+            match Condition::parse(told, &subject, &self.types) {
                 Err(fault) => self.note(of(kind, row), fault),
                 Ok(_) if kept.source != told => self.note(of(kind, row), "another condition is in force than it has"),
                 Ok(condition) => {
-                    let same = kept.reads.split('\n').eq(condition.reads().iter().map(String::as_str));
+                    let kept: BTreeSet<&str> = kept.reads.split('\n').filter(|read| !read.is_empty()).collect();
+                    let same = kept == condition.reads().collect();
                     if !same || !condition.anchors().iter().eq(anchors.iter()) {
                         self.note(of(kind, row), "its condition is not found by all that it reads and needs");
                     }
@@ -187,17 +192,22 @@ impl Examiner<'_> {
     }
 
     // Every condition against every user: what the anchors save a write from is what has to be checked here.
-    fn grants(&mut self, kind: &ObjectType, batch: &[(ObjectRow, Doc)], conditions: &[(Key, Arc<Condition>)]) -> Result<()> {
+    fn grants(&mut self, kind: &Arc<ObjectType>, batch: &[(ObjectRow, Doc)], conditions: &[(Key, Arc<Condition>)]) -> Result<()> {
         let keys: Vec<Key> = batch.iter().map(|(row, _)| row.key).collect();
+        // What a job is at is in line when it has ended.
+        let open: BTreeSet<Key> = recomputations::roles(self.conn, self.tenant.id)?.into_iter().collect();
         let mut held: HashMap<Key, BTreeSet<Key>> = HashMap::new();
         for edge in edges::of_many(self.conn, self.tenant.id, GRANT, Side::From, &keys)? {
-            if edge.variant == CONDITIONAL {
+            if edge.variant == CONDITIONAL && !open.contains(&edge.to_key) {
                 held.entry(edge.from_key).or_default().insert(edge.to_key);
             }
         }
-        for (row, doc) in batch {
-            let seen = seen(&row.wire_id, doc);
-            let matching = conditions.iter().filter(|(_, condition)| condition.matches(kind, &seen));
+        let routes: BTreeSet<String> = conditions.iter().flat_map(|(_, condition)| condition.routes()).collect();
+        let docs = batch.iter().map(|(row, doc)| (row.key, seen(&row.wire_id, doc))).collect();
+        let types = self.types.clone();
+        let views = views::of_documents(self.conn, self.tenant.id, &types, kind, docs, &routes)?;
+        for ((row, _), (_, view)) in batch.iter().zip(views) {
+            let matching = conditions.iter().filter(|(role, c)| !open.contains(role) && c.matches(&view));
             let matching: BTreeSet<Key> = matching.map(|(role, _)| *role).collect();
             let holds = held.remove(&row.key).unwrap_or_default();
             for role in matching.difference(&holds) {
@@ -220,7 +230,7 @@ impl Examiner<'_> {
             after = Some(last.role_key);
             for row in rows {
                 // One that does not parse is noted at its role.
-                out.extend(Condition::parse(&row.source, &subject).ok().map(|c| (row.role_key, Arc::new(c))));
+                out.extend(Condition::parse(&row.source, &subject, &self.types).ok().map(|c| (row.role_key, Arc::new(c))));
             }
         }
     }

@@ -119,9 +119,18 @@ async fn each_kind_of_write_is_told(world: World) {
     let rows = world.of_request("grant").await;
     assert_eq!(rows.iter().map(ends).collect::<Vec<_>>(), [json!(["edge_add", "grant", "", person, job])]);
     assert_eq!(rows[0]["detail"]["edge"], edge);
+    let note = json!([{ "operation": "add", "field": "/_refProperties/note", "value": "x" }]);
+    world.send("note", "PATCH", &format!("/openidm/managed/user/{ann}/roles/{edge}"), &note).await;
+    let rows = world.of_request("note").await;
+    let properties = |row: &Value| json!([row["op"], row["rev"], row["detail"]["propertiesBefore"], row["detail"]["properties"]]);
+    assert_eq!(rows.iter().map(properties).collect::<Vec<_>>(), [json!(["edge_update", 2, {}, { "note": "x" }])]);
+    assert_eq!(rows[0]["detail"]["edge"], edge);
     world.send("revoke", "DELETE", &format!("/openidm/managed/user/{ann}/roles/{edge}"), &Value::Null).await;
     let rows = world.of_request("revoke").await;
-    assert_eq!(rows.iter().map(ends).collect::<Vec<_>>(), [json!(["edge_remove", "grant", "", person, job])]);
+    assert_eq!(
+        rows.iter().map(ends).collect::<Vec<_>>(),
+        [json!(["edge_remove", "grant", rows[0]["detail"]["variant"], person, job])]
+    );
     let title = json!({ "Operations": [{ "op": "replace", "path": "title", "value": "s" }] });
     world.send("condition", "PATCH", &path, &title).await;
     let rows = world.of_request("condition").await;

@@ -73,6 +73,11 @@ const DAMAGES: &[(&str, &str)] = &[
          WHERE relation = 'membership' AND to_type = 'user'",
         "no 'friend' leads from group to user",
     ),
+    ("DELETE FROM temporal WHERE edge", "its time in force is not the one that it has"),
+    (
+        "INSERT INTO temporal (tenant, key, edge, starts, ends) SELECT tenant, key, TRUE, 1, 2 FROM objects WHERE doc LIKE '%\"carol\"%'",
+        "its time is in force, and it does not exist",
+    ),
     ("UPDATE unresolved_references SET element = 'x'", "it cannot be read"),
     (
         "INSERT INTO link_waits (tenant, target, on_key, waiter_key) SELECT tenant, key, key, key FROM objects WHERE doc LIKE '%\"ada\"%'",
@@ -98,6 +103,8 @@ async fn fill(admin: &Client) {
     made(create, json!({ "name": "mine", "condition": "/title eq \"mine\"" })).await;
     made(create, json!({ "name": "by-id", "condition": format!("/_id eq \"{}\"", ids[1]) })).await;
     let role = made(create, json!({ "name": "by-hand" })).await;
+    let timed = json!({ "_ref": format!("managed/role/{role}"), "_refProperties": { "temporalConstraints": [{ "duration": "2026-01-01/P1Y" }] } });
+    made(&format!("/openidm/managed/user/{}/roles?_action=create", ids[8]), timed).await;
     let grant = json!({ "Operations": [{ "op": "add", "path": "roles", "value": [{ "value": role }] }] });
     assert_eq!(admin.patch(&format!("/scim/v2/Users/{}", ids[7]), &grant).await.status, 200);
     let manager =
@@ -131,7 +138,7 @@ async fn on_sqlite() {
     running.stop();
     let flags = ["--data", text(&data)];
     let told = run(&[&["doctor"][..], &flags].concat(), &[]).ok();
-    assert!(told.starts_with("examined 1 tenants, 17 objects, ") && told.ends_with(": 0 findings\n"), "{told}");
+    assert!(told.starts_with("examined 1 tenants, 22 objects, ") && told.ends_with(": 0 findings\n"), "{told}");
     let mut conn = SqliteConnection::establish(text(&data.join("provost.db"))).unwrap();
     damaged(&mut conn);
     conn.batch_execute("DELETE FROM changes WHERE seq = 3").unwrap();
@@ -152,7 +159,7 @@ async fn on_postgres() {
     let flags = ["--database", url.as_str()];
     // Beside a running server, too.
     let told = run(&[&["doctor"][..], &flags].concat(), &[]).ok();
-    assert!(told.starts_with("examined 1 tenants, 17 objects, ") && told.ends_with(": 0 findings\n"), "{told}");
+    assert!(told.starts_with("examined 1 tenants, 22 objects, ") && told.ends_with(": 0 findings\n"), "{told}");
     let told = run(&[&["backup", "file.db"][..], &flags].concat(), &[]).failed();
     assert!(told.contains("pg_dump"), "{told}");
     let told = run(&[&["restore", "file.db"][..], &flags].concat(), &[]).failed();

@@ -2,16 +2,18 @@
 //!
 //! A step is `do: METHOD path`, with `headers` and `body`; it expects `status`, a subset of the body (`expect`), `header`s and
 //! things that are `absent` (JSON pointers), or an answer that is `empty`, and may `save` values of the answer for `${name}` in later steps. In `expect` a
-//! list must match element by element, `"*"` matches anything that is there, and null what is not.
+//! list must match element by element, `"*"` matches anything that is there, and null what is not. `do: CLOCK instant` turns the
+//! clock, which each case finds where it stood at first.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 
+use provost::domain::time::Timestamp;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::gateway::{Client, Gateway};
+use super::gateway::{Client, Gateway, START};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +32,7 @@ struct Step {
     #[serde(default)]
     headers: BTreeMap<String, String>,
     body: Option<Value>,
+    #[serde(default)]
     status: u16,
     expect: Option<Value>,
     #[serde(default)]
@@ -54,18 +57,23 @@ pub async fn run(gateway: &Gateway, file: &str) {
             Some(profile) => client.with_profile(profile).await,
             None => client,
         };
-        if let Err(what) = play(&client, case).await {
+        gateway.clock.set(Timestamp::parse(START).unwrap());
+        if let Err(what) = play(gateway, &client, case).await {
             failures.push(format!("{}: {what}", case.name));
         }
     }
     assert!(failures.is_empty(), "{} of {} cases failed\n{}", failures.len(), cases.len(), failures.join("\n"));
 }
 
-async fn play(client: &Client, case: &Case) -> Result<(), String> {
+async fn play(gateway: &Gateway, client: &Client, case: &Case) -> Result<(), String> {
     let mut known = HashMap::from([("url".to_owned(), client.url.clone())]);
     for step in &case.steps {
         let wish = filled(&step.r#do, &known);
         let (method, path) = wish.split_once(' ').unwrap();
+        if method == "CLOCK" {
+            gateway.clock.set(Timestamp::parse(path).unwrap());
+            continue;
+        }
         let headers: Vec<(String, String)> = step.headers.iter().map(|(k, v)| (k.clone(), filled(v, &known))).collect();
         let headers: Vec<(&str, &str)> = headers.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         let body = step.body.as_ref().map(|body| filled(&body.to_string(), &known));

@@ -30,6 +30,7 @@ pub struct Gateway {
     pub clock: Clock,
     pub service: Service,
     pub sync: Engine,
+    pub master_key: MasterKey,
     stop: ServerHandle,
     thread: Option<JoinHandle<()>>,
     _folder: Option<TempDir>,
@@ -90,13 +91,14 @@ impl Gateway {
                     server.handle.clone(),
                     server.core.service.clone(),
                     server.sync.clone(),
+                    server.core.master_key.clone(),
                 ))
                 .unwrap();
                 server.run().await.unwrap();
             });
         });
-        let (url, stop, service, sync) = told.recv().unwrap();
-        Self { url, clock, service, sync, stop, thread: Some(thread), _folder: None }
+        let (url, stop, service, sync, master_key) = told.recv().unwrap();
+        Self { url, clock, service, sync, master_key, stop, thread: Some(thread), _folder: None }
     }
 
     /// A client with the admin token.

@@ -1,6 +1,7 @@
 //! What the tests stand on: real peers, faults on demand, waiting without sleeping.
 
 pub mod cases;
+pub mod commit_proxy;
 pub mod dump;
 pub mod fault_proxy;
 pub mod filters;

@@ -1,6 +1,6 @@
 //! Concurrent writers: whatever the interleaving, what is stored afterwards is right.
 
-use provost::domain::schema::relationship::MEMBERSHIP;
+use provost::domain::schema::relationship::{BUNDLE, MEMBERSHIP};
 use provost::service::{Result, ServiceError};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -107,6 +107,41 @@ async fn groups_never_close_a_circle(world: World) {
     }
 }
 
+async fn bundles_never_close_a_circle(world: World) {
+    const ROLES: usize = 5;
+    for n in 0..ROLES {
+        world.create("role", &format!("r{n}"), json!({ "name": format!("r{n}") })).await.unwrap();
+    }
+    for round in 0..4_u64 {
+        let mut writers = JoinSet::new();
+        for seed in 0..6 {
+            let world = world.clone();
+            writers.spawn(async move {
+                let mut dice = Dice(round * 100 + seed);
+                for _ in 0..6 {
+                    let (bundle, part) = (format!("r{}", dice.below(ROLES)), format!("r{}", dice.below(ROLES)));
+                    insist(|| world.link(("role", &bundle), "roles", ("role", &part))).await;
+                }
+            });
+        }
+        while let Some(ended) = writers.join_next().await {
+            ended.unwrap();
+        }
+        let mut left = world.edges(BUNDLE).await.into_keys().map(|(bundle, part, _)| (bundle, part)).collect::<Vec<_>>();
+        assert!(!left.is_empty());
+        // Leaf after leaf goes; in a circle there would be none.
+        while !left.is_empty() {
+            let before = left.len();
+            let bundles: Vec<String> = left.iter().map(|(bundle, _)| bundle.clone()).collect();
+            left.retain(|(_, part)| bundles.contains(part));
+            assert!(left.len() < before, "a circle: {left:?}");
+        }
+        for ((bundle, part, _), _) in world.edges(BUNDLE).await {
+            world.unlink(("role", &bundle), "roles", ("role", &part)).await.unwrap();
+        }
+    }
+}
+
 macro_rules! on_both {
     ($($case:ident),+) => {
         mod sqlite {
@@ -118,4 +153,4 @@ macro_rules! on_both {
     };
 }
 
-on_both!(a_users_write_beside_a_conditions_write, many_writers, groups_never_close_a_circle);
+on_both!(a_users_write_beside_a_conditions_write, many_writers, groups_never_close_a_circle, bundles_never_close_a_circle);

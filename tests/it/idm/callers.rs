@@ -41,7 +41,31 @@ async fn roles_and_grants_need_their_scope() {
     assert_eq!(reader.get("/openidm/managed/user/u").await.status, 200);
     assert_eq!(reader.delete("/openidm/managed/user/u").await.status, 403);
     let wrong = gateway.client("nobody").get("/openidm/managed/user/u").await;
-    assert_eq!((wrong.status, &wrong.body["code"], wrong.header("www-authenticate")), (401, &json!(401), Some("Bearer")));
+    assert_eq!((wrong.status, &wrong.body["code"]), (401, &json!(401)));
+    assert!(wrong.header("www-authenticate").is_some_and(|text| text.starts_with("Bearer ")), "{:?}", wrong.headers);
+}
+
+/// Another method by header is that method, also in what it takes.
+#[tokio::test]
+async fn a_method_by_header_needs_its_scope() {
+    let gateway = Gateway::start();
+    let admin = gateway.admin();
+    admin.put("/openidm/managed/user/u", &json!({ "userName": "u" })).await;
+    let reader = gateway.token(&["idm.read"], "generic", "audit").await;
+    let post = |path: &'static str, method: &'static str| {
+        let reader = reader.clone();
+        async move {
+            let headers = [("X-HTTP-Method-Override", method)];
+            reader.send(reqwest::Method::POST, path, &headers, Some(json!([]).to_string())).await.status
+        }
+    };
+    assert_eq!(post("/openidm/managed/user/u", "DELETE").await, 403);
+    assert_eq!(post("/openidm/managed/user/u", "PUT").await, 403);
+    assert_eq!(post("/openidm/managed/user/u", "PATCH").await, 403);
+    assert_eq!(post("/openidm/managed/user/u", "GET").await, 200);
+    // Of other dialects it is no header.
+    assert_eq!(post("/scim/v2/Users/u", "GET").await, 405);
+    assert_eq!(admin.get("/openidm/managed/user/u").await.status, 200);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use provost::domain::condition;
+use provost::domain::condition::{self, View};
 use provost::service::Result;
 use provost::service::load::Needs;
 use provost::store::conditions;
@@ -42,7 +42,7 @@ async fn all_of_501_and_all_of_10_000_are_granted_and_revoked() {
 async fn candidates(world: &World, user: &str) -> Result<BTreeSet<String>> {
     let kind = world.kind("user");
     let found = world.all("user", Needs::nothing()).await.into_iter().find(|u| u.wire_id == user).unwrap();
-    let anchors: Vec<String> = condition::anchors_of(&kind, &found.into_scim("")).into_iter().collect();
+    let anchors: Vec<String> = condition::anchors_of(&View::alone(kind, found.into_scim(""))).into_iter().collect();
     let tenant = world.actor.tenant;
     let rows = world.service.store().read(move |conn| conditions::by_anchors(conn, tenant, &anchors)).await?;
     Ok(rows.into_iter().map(|row| row.source).collect())

@@ -4,10 +4,21 @@
 use crate::harness::cases;
 use crate::harness::gateway::Gateway;
 
+mod assignments;
 mod at_once;
 mod callers;
+mod client;
+mod edge_pages;
 mod grants;
+mod lists;
+mod policies;
+mod protocol_rows;
+mod recomputation;
+mod rows;
+mod time;
+mod views;
 mod walk;
+mod walk_related;
 mod world;
 
 macro_rules! files {
@@ -25,4 +36,28 @@ macro_rules! files {
     };
 }
 
-files!(methods, errors, fields, filters, paging, patch, relationships, static_grants, conditional_grants, user_roles, dialects);
+files!(
+    methods,
+    errors,
+    fields,
+    filters,
+    paging,
+    policies,
+    patch,
+    relationships,
+    edge_properties,
+    edge_endpoints,
+    edge_rules,
+    static_grants,
+    conditional_grants,
+    related_conditions,
+    script_conditions,
+    evaluate_condition,
+    user_roles,
+    temporal_constraints,
+    bundles,
+    dialects,
+    assignments,
+    internal_roles,
+    managed_roles
+);

@@ -61,7 +61,22 @@ async fn step(world: &World, dice: &mut Dice) {
     let condition = if dice.below(4) == 0 { Value::Null } else { json!(dice.one(&CONDITIONS)) };
     let holder = if dice.below(2) == 0 { ("user", user) } else { ("group", group) };
     let member = if dice.below(2) == 0 { ("user", user) } else { ("group", *dice.one(&GROUPS)) };
-    match dice.below(14) {
+    // Few, so that equal ones meet.
+    let properties = [Value::Null, json!({ "n": 1 }), json!({ "n": 2, "m": [] })];
+    match dice.below(17) {
+        14 => match dice.below(2) {
+            0 => refused(world.link_as(holder, "roles", ("role", role), dice.one(&properties).clone()).await),
+            _ => refused(world.link_as(("role", role), "members", holder, dice.one(&properties).clone()).await),
+        },
+        15 => match dice.below(2) {
+            0 => refused(world.turn(holder, "roles", ("role", role), dice.one(&properties).clone()).await),
+            _ => refused(world.turn(("role", role), "members", holder, dice.one(&properties).clone()).await),
+        },
+        16 => {
+            let (add, remove) = ([holder, ("user", *dice.one(&USERS))], [member]);
+            let done = world.bulk(role, &add, &remove[..dice.below(2)], &dice.one(&properties).clone()).await;
+            refused(done);
+        }
         0 | 1 => {
             let (name, value) = property(dice);
             let mut body = json!({ "userName": user });

@@ -2,33 +2,37 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use provost::domain::actor::Actor;
 use provost::domain::condition::Condition;
 use provost::domain::dialect::Dialect;
 use provost::domain::document::idm;
-use provost::domain::filter;
+use provost::domain::edge::{self, EdgeProperties};
 use provost::domain::key::Key;
 use provost::domain::patch::idm as patch;
 use provost::domain::profile::Profile;
-use provost::domain::relation::{Precondition, Reference};
-use provost::domain::resource::Resource;
+use provost::domain::relation::{CONDITIONAL, Precondition, Reference, STATIC};
+use provost::domain::resource::{Resource, Via};
 use provost::domain::schema::relationship::{GRANT, MEMBERSHIP};
 use provost::domain::schema::{ObjectType, Registry, Side};
 use provost::domain::scope::Scopes;
 use provost::domain::time::Timestamp;
 use provost::runtime::Clock;
+use provost::service::edge_bulk::{Bulk, Counts, Named};
+use provost::service::edge_query::EdgeQuery;
+use provost::service::jobs::Job;
 use provost::service::list::{Query, Start};
 use provost::service::load::Needs;
 use provost::service::objects::{Address, Change, Draft};
-use provost::service::relationships::{Linked, Property};
+use provost::service::relationships::{EdgeChange, Linked, Property};
 use provost::service::{Result, Service, tenants};
 use provost::store::{Options, Store, StoreError, edges};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::gateway::{Gateway, START};
-use crate::harness::postgres;
+use crate::harness::{poll_until, postgres};
 
 /// Pairs of wire ids: who holds what, who is in what.
 pub type Pairs = BTreeSet<(String, String)>;
@@ -52,12 +56,23 @@ impl World {
         Self::on(Store::open_postgres(&postgres::fresh_database(), &options).unwrap()).await
     }
 
+    /// The same data after a restart; in memory nothing is left of what was.
+    pub async fn restarted(self) -> Self {
+        let Some(folder) = self._folder.clone() else { return self };
+        drop(self);
+        // What was just read may still hold the former store.
+        let store = poll_until("the folder is free", Duration::from_secs(5), || {
+            Store::open_sqlite(folder.path(), &Options::default()).ok()
+        });
+        Self { _folder: Some(folder), ..Self::on(store).await }
+    }
+
     /// The data of a running gateway.
     pub async fn beside(gateway: &Gateway) -> Self {
         Self::with(gateway.service.clone()).await
     }
 
-    async fn on(store: Store) -> Self {
+    pub async fn on(store: Store) -> Self {
         let clock = Clock::manual(Timestamp::parse(START).unwrap());
         let service = Service::new(store, Arc::new(Registry::shipped().unwrap()), clock);
         service.prepare(None).await.unwrap();
@@ -129,21 +144,84 @@ impl World {
     }
 
     /// Adds a static edge.
-    pub async fn link(&self, (kind, id): (&str, &str), property: &str, (to_kind, to): (&str, &str)) -> Result<Linked> {
-        let reference = Reference::Exact { kind: to_kind.to_owned(), id: to.to_owned(), edge: None, grant_type: String::new() };
+    pub async fn link(&self, near: (&str, &str), property: &str, far: (&str, &str)) -> Result<Linked> {
+        self.link_as(near, property, far, Value::Null).await
+    }
+
+    /// Adds a static edge with properties.
+    pub async fn link_as(
+        &self,
+        (kind, id): (&str, &str),
+        property: &str,
+        far: (&str, &str),
+        properties: Value,
+    ) -> Result<Linked> {
+        let reference = reference(far, properties);
         self.service.create_edge(&self.actor, self.property(kind, id, property), reference, Precondition::None).await
+    }
+
+    /// Adds a static edge with properties.
+    pub async fn link_with(&self, (kind, id): (&str, &str), property: &str, to: &str, properties: Value) -> Result<Linked> {
+        let reference = Reference::Exact {
+            kind: "role".to_owned(),
+            id: to.to_owned(),
+            edge: None,
+            grant_type: String::new(),
+            properties: properties.as_object().cloned(),
+        };
+        self.service.create_edge(&self.actor, self.property(kind, id, property), reference, Precondition::None).await
+    }
+
+    /// Makes the first edge that is there lead elsewhere, with other properties.
+    pub async fn turn(&self, (kind, id): (&str, &str), property: &str, far: (&str, &str), properties: Value) -> Result<()> {
+        let property = self.property(kind, id, property);
+        let all = self.service.edges(&self.actor, EdgeQuery::all(property.clone())).await?;
+        let Some(before) = all.linked.first().and_then(|l| l.related.edge.clone()) else { return Ok(()) };
+        let reference = reference(far, properties);
+        let change: EdgeChange = Arc::new(move |_| Ok(reference.clone()));
+        let after = self.service.change_edge(&self.actor, property, Some(before.id), change, Precondition::None).await?;
+        let after = after.related.edge.unwrap();
+        assert_eq!(after.id, before.id);
+        assert!(after.rev == before.rev || after.rev == before.rev + 1);
+        Ok(())
+    }
+
+    /// Adds and takes away static edges of a role, all at once; what is there and what is not counts as done.
+    pub async fn bulk(&self, role: &str, add: &[(&str, &str)], remove: &[(&str, &str)], properties: &Value) -> Result<Counts> {
+        let bulk = Bulk {
+            add: add.iter().map(|far| reference(*far, properties.clone())).collect(),
+            remove: remove.iter().map(|far| Named::Reference(reference(*far, Value::Null))).collect(),
+        };
+        let counts = self.service.bulk_edges(&self.actor, self.property("role", role, "members"), bulk).await?;
+        assert_eq!(counts.added + counts.already, add.len());
+        Ok(counts)
     }
 
     /// Takes the static edge away, if it is there.
     pub async fn unlink(&self, (kind, id): (&str, &str), property: &str, (to_kind, to): (&str, &str)) -> Result<()> {
         let property = self.property(kind, id, property);
-        let (all, _) = self.service.edges(&self.actor, property.clone(), None, usize::MAX - 1).await?;
-        let found = all.into_iter().filter(|l| l.target.kind.name == to_kind && l.target.wire_id == to);
+        let all = self.service.edges(&self.actor, EdgeQuery::all(property.clone())).await?;
+        let found = all.linked.into_iter().filter(|l| l.target.kind.name == to_kind && l.target.wire_id == to);
         let mut found = found.filter_map(|l| l.related.edge).filter(|e| !e.is_conditional());
         if let Some(edge) = found.next() {
             self.service.delete_edge(&self.actor, property, Some(edge.id), Precondition::None).await?;
         }
         Ok(())
+    }
+
+    /// The jobs that have batches to do.
+    pub async fn open_jobs(&self) -> Vec<Job> {
+        let jobs = self.service.jobs(&self.actor, None, 1_000).await.unwrap();
+        jobs.into_iter().filter(|job| job.status == "open").collect()
+    }
+
+    /// One batch of each open job; whether there was one.
+    pub async fn step_jobs(&self) -> bool {
+        let open = self.open_jobs().await;
+        for job in &open {
+            self.service.step_job(self.actor.tenant, job.id, |_| Ok(true)).await.unwrap();
+        }
+        !open.is_empty()
     }
 
     pub async fn all(&self, kind: &str, needs: Needs) -> Vec<Resource> {
@@ -163,7 +241,8 @@ impl World {
     /// Edge ids of a relation by near end, far end and variant.
     pub async fn edges(&self, relation: &'static str) -> BTreeMap<(String, String, String), Key> {
         let mut ids = BTreeMap::new();
-        for kind in ["user", "group", "role"] {
+        for kind in ["user", "group", "role", "organization"].into_iter().filter(|kind| self.actor.types.by_name(kind).is_some())
+        {
             ids.extend(self.all(kind, Needs::nothing()).await.into_iter().map(|r| (r.key, r.wire_id)));
         }
         let (tenant, keys) = (self.actor.tenant, ids.keys().copied().collect::<Vec<_>>());
@@ -172,24 +251,49 @@ impl World {
         rows.into_iter().map(|e| ((ids[&e.from_key].clone(), ids[&e.to_key].clone(), e.variant), e.id)).collect()
     }
 
+    /// Who has what in effect by condition, whatever the edges say so far.
+    pub async fn in_effect(&self) -> Pairs {
+        let mut out = Pairs::new();
+        for user in self.all("user", Needs::nothing().and_effective_roles()).await {
+            let roles = user.effective_roles.unwrap().into_iter().filter(|role| role.via == Via::Conditional);
+            out.extend(roles.map(|role| (user.wire_id.clone(), role.wire_id)));
+        }
+        out
+    }
+
     /// Who holds what by condition, as stored.
     pub async fn conditional(&self) -> Pairs {
         let edges = self.edges(GRANT).await.into_keys();
         edges.filter(|(.., variant)| variant == "conditional").map(|(from, to, _)| (from, to)).collect()
     }
 
-    /// Who holds what by condition, worked out from nothing but users and roles.
+    /// Who holds what by condition, worked out from nothing but objects and the edges between them.
     pub async fn recomputed(&self) -> Pairs {
-        let user = self.kind("user");
-        let users = self.all("user", Needs::nothing()).await;
+        let users = super::views::of_users(self).await;
         let mut out = Pairs::new();
         for role in self.all("role", Needs::nothing()).await {
             let Some(text) = role.doc.get("condition").and_then(Value::as_str) else { continue };
-            let condition = Condition::parse(text, &user).unwrap();
-            let matching = users.iter().filter(|u| filter::matches(&condition.filter, &user, &(*u).clone().into_scim("")));
-            out.extend(matching.map(|u| (u.wire_id.clone(), role.wire_id.clone())));
+            let condition = Condition::parse(text, &self.kind("user"), &self.actor.types).unwrap();
+            let matching = users.iter().filter(|(_, view)| condition.matches(view));
+            out.extend(matching.map(|(user, _)| (user.clone(), role.wire_id.clone())));
         }
         out
+    }
+
+    // The variant of an edge is that of its properties, and a conditional one has none.
+    async fn check_edges(&self) {
+        let mut keys = Vec::new();
+        for kind in ["user", "group"] {
+            keys.extend(self.all(kind, Needs::nothing()).await.into_iter().map(|r| r.key));
+        }
+        let tenant = self.actor.tenant;
+        let rows = self.service.store().read(move |conn| edges::of_many(conn, tenant, GRANT, Side::From, &keys));
+        for row in rows.await.unwrap_or_else(|e: StoreError| panic!("{e}")) {
+            let properties = EdgeProperties::parse(row.properties.as_deref()).unwrap();
+            let grant_type = if row.is_conditional() { CONDITIONAL } else { STATIC };
+            assert_eq!(row.variant, edge::variant(grant_type, &properties.shown));
+            assert!(!row.is_conditional() || row.properties.is_none());
+        }
     }
 
     /// Holds what must always hold: conditional edges are those of a recomputation, groups have no cycle, effective roles
@@ -211,6 +315,7 @@ impl World {
             above.extend(further);
         }
         assert!(above.iter().all(|(low, high)| low != high), "a cycle: {members:?}");
+        self.check_edges().await;
         let granted: Pairs = self.edges(GRANT).await.into_keys().map(|(holder, role, _)| (holder, role)).collect();
         let mut effective = Pairs::new();
         for user in self.all("user", Needs::nothing().and_effective_roles()).await {
@@ -224,6 +329,16 @@ impl World {
         });
         let expected: Pairs = granted.iter().cloned().chain(through).filter(|(holder, _)| users.contains(holder)).collect();
         assert_eq!(effective, expected);
+    }
+}
+
+fn reference((kind, id): (&str, &str), properties: Value) -> Reference {
+    Reference::Exact {
+        kind: kind.to_owned(),
+        id: id.to_owned(),
+        edge: None,
+        grant_type: String::new(),
+        properties: serde_json::from_value(properties).ok(),
     }
 }
 

@@ -1,15 +1,18 @@
 //! Bulk requests, rows of the specification as cases under tests/cases/scim; and what one request alone cannot show.
 
+use std::path::Path;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
+use provost::domain::secret::MasterKey;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::harness::commit_proxy::CommitProxy;
 use crate::harness::gateway::{Answer, Client, Gateway};
 use crate::harness::process::Process;
-use crate::harness::{cases, poll_until};
+use crate::harness::{cases, poll_until, postgres};
 
 #[tokio::test]
 async fn the_cases_on_sqlite() {
@@ -265,4 +268,29 @@ async fn a_damaged_object_fails_alone() {
     for id in [&ids[0], &ids[2]] {
         assert_eq!(scim.get(&format!("/scim/v2/Users/{id}")).await.body["title"], "t");
     }
+}
+
+/// A commit of which nobody hears whether it was done is done once: again with a key, and not again without.
+#[tokio::test]
+async fn a_commit_whose_answer_is_lost_is_not_done_again() {
+    let (proxy, url) = CommitProxy::before(&postgres::fresh_database());
+    let key = MasterKey::from_bytes([7; 32]).to_text();
+    let environment = [("PROVOST_DATABASE_URL", url.as_str()), ("PROVOST_MASTER_KEY", key.expose())];
+    let gateway = Gateway::with(Path::new(""), &environment);
+    let scim = gateway.admin();
+    let body = |name: &str| json!({ "Operations": (0..60).map(|n| post(&format!("{name}-{n}"))).collect::<Vec<_>>() });
+
+    proxy.lose("keyless-7");
+    let answer = scim.post("/scim/v2/Bulk", &body("keyless")).await;
+    assert!(proxy.has_lost());
+    assert_eq!(statuses(&answer), ["503"; 60]);
+    let done = total(&scim, "Users").await;
+    assert_eq!(done, 50, "the first transaction was committed, and nothing after it was begun");
+
+    proxy.lose("keyed-7");
+    let answer = keyed(&scim, "k", &body("keyed")).await;
+    assert!(proxy.has_lost());
+    assert_eq!(statuses(&answer), ["201"; 60]);
+    assert_eq!(total(&scim, "Users").await, done + 60);
+    assert_eq!(keyed(&scim, "k", &body("keyed")).await.text, answer.text);
 }

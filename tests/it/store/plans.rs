@@ -8,7 +8,7 @@ use diesel::sql_types::{Integer, Text};
 use provost::domain::schema::Side;
 use provost::store::ordered::{self, By, Place, Stretch};
 use provost::store::query::{self, Bounds, Predicate, Test};
-use provost::store::{changes, edges, objects};
+use provost::store::{changes, edges, findings, objects, policies};
 
 use super::*;
 
@@ -108,6 +108,25 @@ fn what_a_page_shows_is_found_by_key() {
         assert_eq!(found.len(), 5);
         for plan in found {
             assert!(plan.contains("SEARCH") && !plan.contains("SCAN objects") && !plan.contains("SCAN edges"), "{plan}");
+        }
+    });
+}
+
+#[test]
+fn what_a_decision_asks_is_found_by_index() {
+    on_sqlite(|store| {
+        let keys: Vec<Key> = (0..20).map(|_| key()).collect();
+        let found = plans(store, |c| {
+            policies::at(c, TENANT, &[("workflow", "w")]).unwrap();
+            policies::many(c, TENANT, &keys).unwrap();
+            findings::reached_from(c, TENANT, "grant", &keys, "user").unwrap();
+            findings::leading_to(c, TENANT, "membership", &keys, "user").unwrap();
+            findings::pairs_from(c, TENANT, "grant", &keys, "group").unwrap();
+        });
+        assert_eq!(found.len(), 5);
+        assert!(found[0].contains("policies_by_resource (tenant=? AND resource_type=? AND resource_id=?"), "{}", found[0]);
+        for plan in found {
+            assert!(plan.contains("SEARCH") && !plan.contains("SCAN"), "{plan}");
         }
     });
 }

@@ -114,6 +114,10 @@ fn holds(predicate: &Predicate, of: &Subject, others: &[ObjectRow]) -> bool {
         Predicate::EdgeToId { relation, side, kinds, wire_id, .. } => others.iter().any(|other| {
             relation == "r" && other.wire_id == *wire_id && kinds.contains(&other.kind) && of.others.contains(&(*side, other.key))
         }),
+        Predicate::EdgeTo { relation, side, kind, predicate, .. } => others.iter().any(|other| {
+            let far = Subject { row: other.clone(), values: Vec::new(), external: Vec::new(), others: Vec::new() };
+            relation == "r" && other.kind == *kind && of.others.contains(&(*side, other.key)) && holds(predicate, &far, others)
+        }),
         Predicate::Created(bounds) => within(bounds, &of.row.created),
         Predicate::Modified(bounds) => within(bounds, &of.row.modified),
     }
@@ -148,6 +152,19 @@ fn predicates(subjects: &[Subject], others: &[ObjectRow]) -> BoxedStrategy<Predi
         2 => (side.clone(), other.clone())
             .prop_map(|(side, other)| Predicate::Edge { relation: "r".to_owned(), side, other: other.key }),
         // Nothing leads on from there here, so it makes no difference.
+        2 => (side.clone(), select(&["group", "user"][..]), other.clone(), 0..4, any::<bool>()).prop_map(
+            |(side, kind, other, of, through)| {
+                let predicate = match of {
+                    0 => Predicate::All,
+                    1 => Predicate::WireId(other.wire_id),
+                    2 => Predicate::Not(Box::new(Predicate::WireId(other.wire_id))),
+                    _ => Predicate::Keys(vec![other.key]),
+                };
+                let (relation, through) = ("r".to_owned(), through && kind == "group");
+                let kind = kind.to_owned();
+                Predicate::EdgeTo { relation, side, kind, predicate: Box::new(predicate), through }
+            }
+        ),
         2 => (side, kinds, other, any::<bool>()).prop_map(|(side, kinds, other, through)| {
             Predicate::EdgeToId { relation: "r".to_owned(), side, kinds, wire_id: other.wire_id, through }
         }),

@@ -2,6 +2,8 @@
 
 mod admin;
 mod adoption;
+mod assignments;
+mod checks;
 mod crash;
 mod faults;
 mod fencing;
@@ -9,6 +11,7 @@ mod groups;
 mod life;
 mod preview;
 mod scope;
+mod time;
 mod tried;
 
 use std::path::PathBuf;
@@ -24,6 +27,9 @@ use crate::harness::python::ScimServer;
 
 /// The master key where there is no data folder.
 const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+
+/// It works when it is told to.
+const SETTINGS: [(&str, &str); 2] = [("PROVOST_SYNC__ENABLED", "false"), ("PROVOST_SYNC__CONCURRENCY", "2")];
 
 /// A gateway that works when it is told to, a server, and a proxy between them.
 struct Bench {
@@ -45,7 +51,7 @@ impl Bench {
 
     fn with(postgres: bool, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut environment = vec![("PROVOST_SYNC__ENABLED", "false"), ("PROVOST_SYNC__CONCURRENCY", "2")];
+        let mut environment = SETTINGS.to_vec();
         environment.extend(settings);
         let data = folder.path().join("data");
         let url;

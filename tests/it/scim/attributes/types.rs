@@ -122,6 +122,7 @@ pub async fn described(client: &Client) -> Vec<Type> {
 #[derive(Deserialize)]
 struct File {
     resource: String,
+    #[serde(default)]
     endpoint: String,
     schemas: Vec<Schema>,
 }

@@ -1,0 +1,2 @@
+DROP TABLE recomputations;
+DROP TABLE condition_watches;

@@ -1,0 +1,2 @@
+DROP INDEX links_assigned;
+ALTER TABLE links DROP COLUMN assigned;
