@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::bearer::{Authenticator, Refusal};
 use super::issuer::Issuer;
-use crate::domain::account::{Account, Granted};
+use crate::domain::account::{Account, Granted, Person};
 use crate::domain::client::SKEW;
 use crate::domain::jwt::Unverified;
 use crate::domain::key::{Key, TenantId};
@@ -39,6 +39,21 @@ impl Claims {
     /// A claim as it is.
     pub fn get(&self, name: &str) -> &Value {
         self.0.get(name).unwrap_or(&Value::Null)
+    }
+
+    /// What a token made here would say of a user: one of another issuer is read so that both answer alike (row P15).
+    pub(super) fn of_user(person: &Person) -> Self {
+        let Granted { roles, scope } = Granted::all(&person.roles);
+        let claims = [
+            ("sub", person.id.as_str().into()),
+            ("tenant_id", person.tenant.as_str().into()),
+            ("is_service_account", false.into()),
+            ("name", person.name.as_str().into()),
+            ("email", person.email.as_str().into()),
+            ("roles", roles.into()),
+            ("scope", scope.join(" ").into()),
+        ];
+        Self(claims.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
     /// When it ends.

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use super::access::{Access, Claims};
 use super::issuer::Issuer;
+use super::trusted::Others;
+use crate::domain::account::Person;
 use crate::domain::error::{Fault, Kind};
 use crate::domain::key::{Key, TenantId};
 use crate::domain::profile::{Overrides, Profile};
@@ -52,17 +54,30 @@ impl Principal {
     // installation are no permissions, and are given to nobody so.
     fn of_account(access: Access) -> Self {
         let Access { tenant, account, claims } = access;
+        let (source, expires) = (claims.text("sub").into(), claims.expires());
+        Self::signed(tenant, account, source, claims, expires)
+    }
+
+    /// A user, by a token of an issuer that the tenant trusts. What his roles in effect give opens what a service account's
+    /// would.
+    pub fn of_user(tenant: TenantId, user: Key, person: &Person, expires: Timestamp) -> Self {
+        // No token made by hand stands for such a source, unless it is meant to.
+        let source = format!("user:{}", person.id);
+        Self::signed(tenant, user, source.as_str().into(), Claims::of_user(person), Some(expires))
+    }
+
+    fn signed(tenant: TenantId, id: Key, source: Arc<str>, claims: Claims, expires: Option<Timestamp>) -> Self {
         let given = claims.text("scope").split(' ').filter_map(|name| Scope::parse(name).ok());
         Self {
             tenant,
-            id: account,
+            id,
             name: claims.text("name").into(),
-            source: claims.text("sub").into(),
+            source,
             profile: Profile::GENERIC,
             overrides: Overrides::default(),
             recognised: None,
             scopes: given.filter(|scope| ![Scope::ADMIN, Scope::OPERATOR].contains(scope)).collect(),
-            expires: claims.expires(),
+            expires,
             claims: Some(claims),
         }
     }
@@ -99,6 +114,7 @@ struct Inner {
     used: Mutex<HashSet<(TenantId, Key)>>,
     used_credentials: Mutex<HashSet<UsedCredential>>,
     issuer: OnceLock<Issuer>,
+    others: OnceLock<Others>,
     seen: RwLock<HashMap<Key, Seen>>,
 }
 
@@ -124,8 +140,8 @@ impl Authenticator {
     /// Checks tokens of `store`, whose digests were made with `pepper`.
     pub fn new(store: Store, clock: Clock, pepper: Pepper) -> Self {
         let kept = store.is_sqlite().then(RwLock::default);
-        let (used, used_credentials, issuer, seen) = Default::default();
-        Self { inner: Arc::new(Inner { store, clock, pepper, kept, used, used_credentials, issuer, seen }) }
+        let (used, used_credentials, issuer, others, seen) = Default::default();
+        Self { inner: Arc::new(Inner { store, clock, pepper, kept, used, used_credentials, issuer, others, seen }) }
     }
 
     /// Takes the tokens of an issuer as well; the first one stays.
@@ -133,6 +149,17 @@ impl Authenticator {
         if self.inner.issuer.set(issuer).is_err() {
             log::warn!("a second issuer of tokens is not trusted");
         }
+    }
+
+    /// Takes tokens of the issuers that tenants trust as well; the first one stays.
+    pub fn trust_others(&self, others: Others) {
+        if self.inner.others.set(others).is_err() {
+            log::warn!("the keys of other issuers are fetched in one way only");
+        }
+    }
+
+    pub(super) fn others(&self) -> Option<&Others> {
+        self.inner.others.get()
     }
 
     pub(super) fn issuer(&self) -> Option<&Issuer> {
@@ -160,16 +187,12 @@ impl Authenticator {
         self.inner.clock.now()
     }
 
-    /// The principal behind an `Authorization` header. The scheme's name compares without case (RFC 9110 §11.1).
+    /// The principal behind an `Authorization` header.
     ///
     /// # Errors
     /// One and the same refusal for a token that is missing, malformed, unknown, expired or revoked.
     pub async fn authenticate(&self, header: Option<&str>) -> Result<Arc<Principal>, Refusal> {
-        let text = header
-            .and_then(|h| h.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, t)| t.trim());
-        let text = text.ok_or_else(refused)?;
+        let text = bearer(header).ok_or_else(refused)?;
         if text.starts_with(SIGNED)
             && let Some(issuer) = self.issuer()
             && let Some(access) = self.access(text, &issuer.own()).await?
@@ -308,6 +331,12 @@ impl Authenticator {
         }
         Ok(())
     }
+}
+
+/// The token of an `Authorization` header. The scheme's name compares without case (RFC 9110 §11.1).
+pub(super) fn bearer(header: Option<&str>) -> Option<&str> {
+    let (scheme, token) = header?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 fn refused() -> Fault {

@@ -82,10 +82,18 @@ pub struct NewSecret {
     pub row: CredentialRow,
 }
 
-struct Known {
-    row: ClientRow,
-    account: Option<ObjectRow>,
-    credentials: Vec<CredentialRow>,
+pub(super) struct Known {
+    pub(super) row: ClientRow,
+    pub(super) account: Option<ObjectRow>,
+    pub(super) credentials: Vec<CredentialRow>,
+}
+
+impl Known {
+    /// The account's document; empty when there is none.
+    pub(super) fn document(&self) -> Result<Map<String, Value>, StoreError> {
+        let Some(row) = &self.account else { return Ok(Map::new()) };
+        serde_json::from_str(&row.doc).map_err(|e| StoreError::Corrupt(format!("account {}: {e}", row.key)))
+    }
 }
 
 impl Authenticator {
@@ -126,14 +134,10 @@ impl Authenticator {
             (_, None) => return Err(refused()),
         };
         let known = self.known(client_id.clone()).await?;
-        if known.account.is_some() {
-            issuer.limits().client(&client_id)?;
-        }
+        // Also of one that there is not, so that the limit does not tell.
+        issuer.limits().client(&client_id)?;
         let now = self.now();
-        let document: Map<String, Value> = match &known.account {
-            Some(row) => serde_json::from_str(&row.doc).map_err(|e| StoreError::Corrupt(format!("account {}: {e}", row.key)))?,
-            None => Map::new(),
-        };
+        let document = known.document()?;
         let method = document.get("authenticationMethod").and_then(Value::as_str).and_then(Method::parse);
         let current = |kind: &'static str| {
             let of_kind = known.credentials.iter().filter(move |row| row.kind == kind);
@@ -191,7 +195,7 @@ impl Authenticator {
     }
 
     // The same questions, whether there is such a client or not.
-    async fn known(&self, client_id: String) -> Result<Known, StoreError> {
+    pub(super) async fn known(&self, client_id: String) -> Result<Known, StoreError> {
         let read = move |conn: &mut crate::store::Conn| {
             let nobody = || ClientRow { tenant: TenantId(0), tenant_name: String::new(), account: Key::new(Uuid::nil()), ver: 0 };
             let row = clients::get(conn, &client_id)?.unwrap_or_else(nobody);

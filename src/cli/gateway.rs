@@ -16,8 +16,10 @@ use super::CliError;
 use crate::auth::issuer::Terms;
 use crate::auth::keys::Rules;
 use crate::auth::tokens::NewToken;
+use crate::auth::trusted::{self, Fetched, Others};
 use crate::auth::{Authenticator, Issuer, Refusal};
 use crate::config::{Config, Database, PublicUrl, master_key};
+use crate::connector::document::Documents;
 use crate::domain::cursor::Cursors;
 use crate::domain::document::json;
 use crate::domain::key::TenantId;
@@ -266,19 +268,31 @@ fn terms(config: &Config, public_url: &str) -> Terms {
     }
 }
 
+// Keys of other issuers come through the guarded client of the connectors.
+fn others(config: &Config, clock: &Clock) -> Others {
+    let seconds = |length: Duration| i64::try_from(length.as_secs()).unwrap_or(i64::MAX / 4);
+    let rules = trusted::Rules { life: seconds(config.oauth.issuer_keys), stale: seconds(config.oauth.issuer_keys_stale) };
+    let documents = Documents::new(config.oauth.issuer_timeout, clock.clone());
+    let fetch = move |address: String, private: bool| -> Fetched {
+        let documents = documents.clone();
+        Box::pin(async move { documents.get(&address, private).await.map_err(|failure| failure.to_string()) })
+    };
+    Others::new(fetch, rules, clock.clone())
+}
+
 fn cursors(auth: &Authenticator, config: &Config) -> Cursors {
     let life = i64::try_from(config.limits.cursor_timeout.as_micros()).unwrap_or(i64::MAX);
     Cursors::new(auth.derive("cursor"), life)
 }
 
 // Writes down now and then which tokens were used, so that a crash forgets little.
-async fn note_uses(auth: Authenticator, workers: Workers, mut stop: watch::Receiver<bool>) {
+async fn note_uses(auth: Authenticator, service: Service, workers: Workers, mut stop: watch::Receiver<bool>) {
     let nobody = Notify::new();
     while wait(&nobody, USES_EVERY, &mut stop).await == Waited::Due {
-        match auth.note_uses().await {
+        match auth.note_uses().await.and(service.note_permission_uses().await) {
             Ok(()) => workers.well(USES),
             Err(error) => {
-                log::warn!("the last uses of tokens were not written down: {error}");
+                log::warn!("the last uses of tokens and permissions were not written down: {error}");
                 workers.failed(USES);
             }
         }
@@ -305,6 +319,7 @@ impl Gateway {
         let epochs = core.service.epochs().clone();
         let issuer = Issuer::new(terms, core.store.clone(), core.service.clock().clone(), core.master_key.clone(), epochs);
         core.auth.trust(issuer.clone());
+        core.auth.trust_others(others(config, core.service.clock()));
         let sync =
             Engine::new(core.service.clone(), config.sync.clone(), core.master_key.clone(), metrics.clone(), workers.clone());
         let (nodes, depth, chars) = (config.limits.filter_terms, config.limits.filter_depth, config.limits.filter_length);
@@ -345,7 +360,7 @@ impl Gateway {
         let running = config.sync.enabled.then(|| sync.spawn());
         let jobs = config.jobs.enabled.then(|| sync.spawn_jobs(config.jobs.poll));
         let (stop, stopped) = watch::channel(false);
-        let uses = (stop, tokio::spawn(note_uses(core.auth.clone(), workers, stopped)));
+        let uses = (stop, tokio::spawn(note_uses(core.auth.clone(), core.service.clone(), workers, stopped)));
         Ok(Self {
             core,
             sync,
@@ -397,8 +412,8 @@ impl Gateway {
         if let Err(error) = uses.await {
             log::error!("the writing down of uses of tokens ended badly: {error}");
         }
-        if let Err(error) = core.auth.note_uses().await {
-            log::warn!("the last uses of tokens were not written down: {error}");
+        if let Err(error) = core.auth.note_uses().await.and(core.service.note_permission_uses().await) {
+            log::warn!("the last uses of tokens and permissions were not written down: {error}");
         }
         core.store.close().await;
         Ok(ended?)

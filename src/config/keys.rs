@@ -223,6 +223,12 @@ sections! {
         client_rate: u32 = "120";
         /// Requests a minute from one address, whoever is named there; an IPv6 network of 64 bits is one address.
         address_rate: u32 = "1200";
+        /// How long the keys of an issuer that a tenant trusts are kept until they are fetched again.
+        issuer_keys: Duration = "10m";
+        /// How long they are used while the issuer does not answer.
+        issuer_keys_stale: Duration = "1d";
+        /// How long a call to such an issuer may take.
+        issuer_timeout: Duration = "5s";
     }
     /// Secrets. Better given by the environment than in the file.
     secrets: Secrets {

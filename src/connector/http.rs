@@ -12,7 +12,7 @@ use super::guard::{Guard, Refused};
 use super::{Failure, FailureClass};
 use crate::runtime::Clock;
 
-/// Largest answer that is read, in bytes.
+/// Largest answer of a target that is read, in bytes.
 pub const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 
 const EXCERPT: usize = 300;
@@ -27,6 +27,8 @@ pub struct Options {
     pub timeout: Duration,
     /// Which addresses it reaches.
     pub guard: Guard,
+    /// Largest answer that is read, in bytes.
+    pub largest: usize,
 }
 
 /// A request.
@@ -58,6 +60,7 @@ pub struct Response {
 pub struct HttpClient {
     client: reqwest::Client,
     guard: Guard,
+    largest: usize,
     clock: Clock,
 }
 
@@ -78,7 +81,7 @@ impl HttpClient {
             .dns_resolver(options.guard)
             .build()
             .map_err(|error| Failure::new(FailureClass::Transient, format!("no HTTP client: {}", root(&error))))?;
-        Ok(Self { client, guard: options.guard, clock })
+        Ok(Self { client, guard: options.guard, largest: options.largest, clock })
     }
 
     /// Sends a request and reads the whole answer, whatever its status.
@@ -101,9 +104,9 @@ impl HttpClient {
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error, lost))? {
-            if body.len() + chunk.len() > LARGEST_ANSWER {
+            if body.len() + chunk.len() > self.largest {
                 let class = if reads { FailureClass::Permanent } else { FailureClass::Uncertain };
-                return Err(Failure::new(class, format!("the answer is larger than {LARGEST_ANSWER} bytes")));
+                return Err(Failure::new(class, format!("the answer is larger than {} bytes", self.largest)));
             }
             body.extend_from_slice(&chunk);
         }

@@ -1,5 +1,6 @@
 //! Connectors: how to speak to a target. They report what happened and never retry, look up or decide: the engine does.
 
+pub mod document;
 pub mod guard;
 pub mod http;
 pub mod scim;

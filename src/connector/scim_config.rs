@@ -8,7 +8,7 @@ use reqwest::header::HeaderValue;
 use serde_json::Value;
 
 use super::guard::Guard;
-use super::http::{Options, literal};
+use super::http::{LARGEST_ANSWER, Options, literal};
 use super::settings::{Settings, split_secrets};
 use crate::domain::error::Fault;
 use crate::domain::secret::{HIDDEN, Secret};
@@ -88,7 +88,8 @@ impl ScimConfig {
         let connect = settings.number("connectTimeoutMs", 50, 60_000)?.unwrap_or(5_000).min(timeout);
         let max_members = settings.number("maxMembers", 1, 100_000)?.and_then(|most| usize::try_from(most).ok());
         settings.finish()?;
-        let options = Options { connect_timeout: Duration::from_millis(connect), timeout: Duration::from_millis(timeout), guard };
+        let (connect_timeout, timeout) = (Duration::from_millis(connect), Duration::from_millis(timeout));
+        let options = Options { connect_timeout, timeout, guard, largest: LARGEST_ANSWER };
         Ok(Self { base, auth, flavour, options, max_members })
     }
 }

@@ -1,4 +1,4 @@
-//! A service account as tokens tell of it, and what a token says it may do.
+//! A service account, and a user, as tokens tell of them, and what a token says it may do.
 
 use std::collections::BTreeSet;
 
@@ -28,6 +28,21 @@ pub struct Account {
     pub roles: Vec<HeldRole>,
 }
 
+/// A user.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// Name of his tenant.
+    pub tenant: String,
+    /// The id that clients see.
+    pub id: String,
+    /// Name for people.
+    pub name: String,
+    /// His preferred address; empty when he has none.
+    pub email: String,
+    /// His roles in effect.
+    pub roles: Vec<HeldRole>,
+}
+
 /// What a token gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Granted {
@@ -35,6 +50,14 @@ pub struct Granted {
     pub roles: Vec<String>,
     /// Names of permissions.
     pub scope: Vec<String>,
+}
+
+impl Granted {
+    /// All that roles give.
+    pub fn all(roles: &[HeldRole]) -> Self {
+        let scope: BTreeSet<&String> = roles.iter().flat_map(|role| &role.permissions).collect();
+        Self { roles: roles.iter().map(|role| role.name.clone()).collect(), scope: scope.into_iter().cloned().collect() }
+    }
 }
 
 impl Account {
@@ -47,9 +70,7 @@ impl Account {
         let wanted: Vec<&str> = scope.unwrap_or_default().split(' ').filter(|name| !name.is_empty()).collect();
         let all = || self.roles.iter().flat_map(|role| role.permissions.iter().map(String::as_str));
         if wanted.is_empty() {
-            let scope: BTreeSet<&str> = all().collect();
-            let roles = self.roles.iter().map(|role| role.name.clone()).collect();
-            return Ok(Granted { roles, scope: scope.into_iter().map(str::to_owned).collect() });
+            return Ok(Granted::all(&self.roles));
         }
         let mut given = BTreeSet::new();
         for name in &wanted {
@@ -61,12 +82,17 @@ impl Account {
                 return Err(Fault::new(Kind::InvalidScope, format!("the account does not hold '{}'", excerpt(name))));
             }
         }
+        Ok(Granted { roles: self.within(&wanted, &given), scope: given.into_iter().map(str::to_owned).collect() })
+    }
+
+    /// The roles held that a token gives which names these and gives these permissions: those that it names, and those of which
+    /// it gives every permission.
+    pub fn within(&self, named: &[&str], given: &BTreeSet<&str>) -> Vec<String> {
         let covered = |role: &HeldRole| {
             !role.permissions.is_empty() && role.permissions.iter().all(|permission| given.contains(permission.as_str()))
         };
-        let stays = |role: &&HeldRole| wanted.contains(&role.name.as_str()) || covered(role);
-        let roles = self.roles.iter().filter(stays).map(|role| role.name.clone()).collect();
-        Ok(Granted { roles, scope: given.into_iter().map(str::to_owned).collect() })
+        let stays = |role: &&HeldRole| named.contains(&role.name.as_str()) || covered(role);
+        self.roles.iter().filter(stays).map(|role| role.name.clone()).collect()
     }
 }
 

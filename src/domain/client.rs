@@ -78,7 +78,7 @@ pub fn check(claims: &Map<String, Value>, client: &str, issuer: &str, now: Times
 }
 
 // A NumericDate (RFC 7519 §2), perhaps with a fraction; what is out of range ends at the range's ends.
-fn instant(seconds: f64) -> Timestamp {
+pub(super) fn instant(seconds: f64) -> Timestamp {
     Timestamp::from_micros((seconds * 1e6) as i64)
 }
 

@@ -3,6 +3,7 @@
 //! A cursor is of use to the token that it was given to, for the query that it was given for, and for a limited time. It
 //! confers nothing: each page is authorised anew.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -29,7 +30,7 @@ pub struct Place {
 
 /// What a cursor says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cursor {
+pub struct Cursor<P = Place> {
     /// The query ([`query`]).
     #[serde(rename = "q")]
     pub query: String,
@@ -44,7 +45,7 @@ pub struct Cursor {
     pub back: bool,
     /// The place.
     #[serde(rename = "p")]
-    pub place: Place,
+    pub place: P,
 }
 
 /// What names a query among others: a hash of its parts.
@@ -70,7 +71,7 @@ impl Cursors {
     ///
     /// # Errors
     /// When the cipher refuses.
-    pub fn give(&self, actor: &Actor, nonce: [u8; 12], cursor: &Cursor) -> Result<String, SecretError> {
+    pub fn give<P: Serialize>(&self, actor: &Actor, nonce: [u8; 12], cursor: &Cursor<P>) -> Result<String, SecretError> {
         let plain = serde_json::to_vec(cursor).map_err(|_| SecretError::SealedForm)?;
         self.key.seal(nonce, &holder(actor), &plain)
     }
@@ -80,8 +81,15 @@ impl Cursors {
     /// # Errors
     /// [`Kind::InvalidCursor`] when it was changed, given to another token or for another query; [`Kind::ExpiredCursor`];
     /// [`Kind::InvalidCount`] when another `count` is asked for.
-    pub fn take(&self, actor: &Actor, text: &str, query: &str, count: Option<usize>, now: Timestamp) -> Result<Cursor, Fault> {
-        let opened = self.key.open(&holder(actor), text).ok().and_then(|plain| serde_json::from_slice::<Cursor>(&plain).ok());
+    pub fn take<P: DeserializeOwned>(
+        &self,
+        actor: &Actor,
+        text: &str,
+        query: &str,
+        count: Option<usize>,
+        now: Timestamp,
+    ) -> Result<Cursor<P>, Fault> {
+        let opened = self.key.open(&holder(actor), text).ok().and_then(|plain| serde_json::from_slice::<Cursor<P>>(&plain).ok());
         let known = opened.filter(|cursor| cursor.query == query).ok_or_else(foreign)?;
         if now.micros().saturating_sub(known.issued) > self.micros {
             return Err(Fault::of(Kind::ExpiredCursor));
@@ -144,7 +152,7 @@ mod tests {
         let text = cursors.give(&me, [1; 12], &cursor(&query)).unwrap();
         assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b)), "{text}");
         let take = |actor: &Actor, text: &str, query: &str, count, now| {
-            cursors.take(actor, text, query, count, Timestamp::from_micros(now)).map_err(|fault| fault.kind)
+            cursors.take::<Place>(actor, text, query, count, Timestamp::from_micros(now)).map_err(|fault| fault.kind)
         };
         for count in [None, Some(10)] {
             assert_eq!(take(&me, &text, &query, count, 1_500), Ok(cursor(&query)));

@@ -47,6 +47,8 @@ pub enum Kind {
     Unauthenticated,
     /// A client did not prove who it is (RFC 6749 §5.2).
     InvalidClient,
+    /// An assertion that gives nothing here (RFC 6749 §5.2).
+    InvalidGrant,
     /// A scope that is unknown or not held.
     InvalidScope,
     /// A resource that no tokens are made for (RFC 8707 §2).
@@ -130,6 +132,7 @@ impl Kind {
             Kind::Policy => row(400, Some("invalidValue"), 403, "policy", "Policy validation failed"),
             Kind::Unauthenticated => row(401, None, 401, "unauthenticated", "a valid bearer token is required"),
             Kind::InvalidClient => row(401, None, 401, "invalid-client", "the client could not be authenticated"),
+            Kind::InvalidGrant => row(400, None, 400, "invalid-grant", "the assertion is not accepted"),
             Kind::InvalidScope => row(400, None, 400, "invalid-scope", "a scope is unknown, or the account does not hold it"),
             Kind::InvalidTarget => row(400, None, 400, "invalid-target", "no tokens are made for this resource"),
             Kind::UnauthorizedClient => row(400, None, 400, "unauthorized-client", "the client may not do this"),

@@ -9,9 +9,13 @@ use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use serde_json::{Map, Value};
 
 use crate::domain::error::{Fault, Kind};
+use crate::domain::trusted::audiences;
 
 /// The algorithms in which clients may sign their assertions.
-pub const ALGORITHMS: [&str; 5] = ["EdDSA", "ES256", "ES384", "RS256", "PS256"];
+pub const ALGORITHMS: [&str; 6] = ["EdDSA", ED25519, "ES256", "ES384", "RS256", "PS256"];
+
+/// The newer name of `EdDSA` with a key on Ed25519 (RFC 9864 §2.2); both are one algorithm.
+const ED25519: &str = "Ed25519";
 
 /// Fewest bytes of an RSA modulus: 2,048 bits.
 const RSA_BYTES: usize = 256;
@@ -22,7 +26,7 @@ const RSA_BYTES_MOST: usize = 512;
 /// A token whose signature nobody has looked at.
 #[derive(Debug)]
 pub struct Unverified<'t> {
-    /// `alg` of the header.
+    /// `alg` of the header, by its older name where it has two.
     pub algorithm: String,
     /// `typ` of the header, in lower case, without `application/`.
     pub kind: Option<String>,
@@ -54,12 +58,23 @@ impl<'t> Unverified<'t> {
             let kind = kind.to_ascii_lowercase();
             kind.strip_prefix("application/").map(str::to_owned).unwrap_or(kind)
         });
-        Some(Self { algorithm: word("alg")??, kind, kid: word("kid")?, claims, message, signature })
+        let algorithm = older(&word("alg")??).to_owned();
+        Some(Self { algorithm, kind, kid: word("kid")?, claims, message, signature })
     }
 
     /// Who the token says it is from. Believe it after [`Unverified::verify`].
     pub fn subject(&self) -> Option<&str> {
-        self.claims.get("sub")?.as_str()
+        self.claims.get("sub")?.as_str().filter(|text| storable(text))
+    }
+
+    /// Who the token says made it. Believe it after [`Unverified::verify`].
+    pub fn issuer(&self) -> Option<&str> {
+        self.claims.get("iss")?.as_str().filter(|text| storable(text))
+    }
+
+    /// For whom the token says it is meant. Believe it after [`Unverified::verify`].
+    pub fn audiences(&self) -> Vec<&str> {
+        audiences(&self.claims).into_iter().filter(|text| storable(text)).collect()
     }
 
     /// The claims, if `key` made the signature, in the algorithm of the key.
@@ -94,7 +109,11 @@ impl PublicKey {
         if ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().any(|private| members.contains_key(*private)) {
             return Err(Fault::new(Kind::Sensitive, "'jwk' holds a private key; send the public half, and replace this one"));
         }
-        let mut parsed: Jwk = serde_json::from_value(jwk.clone()).map_err(|_| wrong("is no public key that is known here"))?;
+        let mut jwk = jwk.clone();
+        if let Some(Value::String(algorithm)) = jwk.get_mut("alg") {
+            *algorithm = older(algorithm).to_owned();
+        }
+        let mut parsed: Jwk = serde_json::from_value(jwk).map_err(|_| wrong("is no public key that is known here"))?;
         if parsed.common.public_key_use.as_ref().is_some_and(|usage| *usage != PublicKeyUse::Signature) {
             return Err(wrong("is for another use than 'sig'"));
         }
@@ -151,6 +170,16 @@ impl std::fmt::Debug for PublicKey {
     }
 }
 
+// PostgreSQL takes no U+0000, so nothing that is stored has one.
+fn storable(text: &str) -> bool {
+    !text.contains('\0')
+}
+
+/// The name that an algorithm is compared by: the older one, where it has two.
+pub(super) fn older(algorithm: &str) -> &str {
+    if algorithm == ED25519 { "EdDSA" } else { algorithm }
+}
+
 fn name(algorithm: Algorithm) -> &'static str {
     match algorithm {
         Algorithm::EdDSA => "EdDSA",
@@ -165,6 +194,7 @@ fn name(algorithm: Algorithm) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
     use serde_json::{Value, json};
 
     use super::{PublicKey, Unverified};
@@ -184,6 +214,8 @@ mod tests {
         // RFC 8037 A.3.
         assert_eq!(key.kid, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
         assert_eq!((key.algorithm(), &key.jwk["use"]), ("EdDSA", &json!("sig")));
+        let named = |alg: &str| PublicKey::parse(&json!({ "kty": "OKP", "crv": "Ed25519", "x": X, "alg": alg }));
+        assert_eq!((named("Ed25519").unwrap().jwk, named("EdDSA").unwrap().jwk), (key.jwk.clone(), key.jwk.clone()));
         // The example's payload is no JSON object, so it is no token here, but its signature is one.
         assert!(Unverified::parse(SIGNED).is_none());
         let (message, signature) = SIGNED.rsplit_once('.').unwrap();
@@ -215,6 +247,19 @@ mod tests {
         for other in [json!(null), json!([]), json!("x"), json!({})] {
             assert_eq!(PublicKey::parse(&other).unwrap_err().kind, Kind::InvalidValue);
         }
+    }
+
+    #[test]
+    fn an_unverified_token_names_nothing_that_cannot_be_looked_up() {
+        let part = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+        let token = |claims: Value| format!("{}.{}.AA", part(json!({ "alg": "Ed25519" })), part(claims));
+        let good = token(json!({ "iss": "i", "sub": "s", "aud": ["a", "b\u{0}", "c"] }));
+        let good = Unverified::parse(&good).unwrap();
+        assert_eq!((good.issuer(), good.subject(), good.audiences()), (Some("i"), Some("s"), vec!["a", "c"]));
+        assert_eq!(good.algorithm, "EdDSA", "both names are one");
+        let bad = token(json!({ "iss": "i\u{0}", "sub": "\u{0}", "aud": "\u{0}" }));
+        let bad = Unverified::parse(&bad).unwrap();
+        assert_eq!((bad.issuer(), bad.subject(), bad.audiences()), (None, None, vec![]));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::filter::{self, Dialect};
 use super::schema::relationship::{ASSIGNMENT, AUTHORIZATION, GRANT};
 use super::schema::{IdmForm, Mutability, ObjectType, Registry, Returned};
 use super::scope::Action;
+use super::temporal::{Interval, PROPERTY};
 
 /// Name of the object type.
 pub const INTERNAL_ROLE: &str = "internal_role";
@@ -75,21 +76,8 @@ pub fn check(doc: &Map<String, Value>, registry: &Registry) -> Result<(), Fault>
         }
         read.check(registry)?;
     }
-    constraints(doc)
-}
-
-// One interval, as for managed roles (spec/idm.md §3.7).
-fn constraints(doc: &Map<String, Value>) -> Result<(), Fault> {
-    let wrong = |text: &str| Err(Fault::new(Kind::InvalidValue, text.to_owned()));
-    match doc.get("temporalConstraints").and_then(Value::as_array).map_or(&[][..], Vec::as_slice) {
-        [] => Ok(()),
-        [Value::Object(one)] if one.len() == 1 => match one.get("duration").and_then(Value::as_str) {
-            Some(text) if text.matches('/').count() == 1 => Ok(()),
-            _ => wrong("temporalConstraints: duration is an ISO 8601 interval, start/end"),
-        },
-        [_] => wrong("temporalConstraints: a constraint is an object with 'duration' alone"),
-        _ => wrong("Only 1 temporal constraint is supported per role."),
-    }
+    // As for managed roles (spec/idm.md §3.7).
+    Interval::of_property(doc.get(PROPERTY), "role").map(drop)
 }
 
 impl Privilege {

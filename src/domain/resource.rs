@@ -92,6 +92,23 @@ pub struct EffectiveRole {
     pub via: Via,
     /// What SCIM keeps of the static grant, if it is held directly.
     pub properties: Map<String, Value>,
+    /// Where it comes from.
+    pub way: RoleWay,
+}
+
+/// The first way on which a role is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleWay {
+    /// Id of the grant's edge.
+    pub grant: Key,
+    /// Who holds the grant: the holder itself, or a group it is in.
+    pub holder: Key,
+    /// The bundles from the granted role down to the one that has this role in it.
+    pub bundles: Vec<Key>,
+    /// Since when, as far as its steps stand.
+    pub since: Timestamp,
+    /// Until when, if nothing changes; none without end.
+    pub until: Option<Timestamp>,
 }
 
 /// How a role is held; the first that applies is shown (spec/types.md, `User.roles`).
@@ -127,6 +144,11 @@ pub fn label<'d>(kind: &ObjectType, doc: &'d Map<String, Value>) -> Option<&'d s
 /// The address of a SCIM resource under `base` (`https://host/scim/v2`), its id percent-encoded.
 pub fn location(base: &str, kind: &ObjectType, wire_id: &str) -> String {
     format!("{base}{}/{}", kind.endpoint, encode_segment(wire_id))
+}
+
+/// The address of an object among IDM collections, its id percent-encoded: `managed/user/ada`.
+pub fn reference_path(kind: &ObjectType, wire_id: &str) -> String {
+    format!("{}/{}", kind.collection, encode_segment(wire_id))
 }
 
 /// Percent-encodes an id as one path segment: all but RFC 3986 unreserved characters.

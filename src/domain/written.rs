@@ -141,7 +141,7 @@ mod tests {
 
     use super::*;
     use crate::domain::key::Key;
-    use crate::domain::resource::{EffectiveRole, Related, Via};
+    use crate::domain::resource::{EffectiveRole, Related, RoleWay, Via};
     use crate::domain::schema::Registry;
     use crate::domain::time::Timestamp;
 
@@ -163,7 +163,15 @@ mod tests {
         if manager {
             related.insert("manager".to_owned(), vec![other("user", "m")]);
         }
-        let role = |via| EffectiveRole { key, wire_id: "r".to_owned(), name: "R".to_owned(), via, properties: Map::new() };
+        let way = RoleWay { grant: key, holder: key, bundles: Vec::new(), since: Timestamp::from_micros(1), until: None };
+        let role = |via| EffectiveRole {
+            key,
+            wire_id: "r".to_owned(),
+            name: "R".to_owned(),
+            via,
+            properties: Map::new(),
+            way: way.clone(),
+        };
         let head = Resource {
             kind: Arc::clone(user),
             key,

@@ -16,6 +16,7 @@ use super::failure::{self, Failure, Wire};
 use super::request;
 use super::state::State;
 use crate::auth::Principal;
+use crate::domain::access::{Asker, Itself};
 use crate::domain::actor::Actor;
 use crate::domain::error::{Fault, Kind};
 use crate::domain::profile::Profile;
@@ -53,6 +54,17 @@ impl<D> Caller<D> {
     }
 }
 
+impl<D> Caller<D> {
+    /// The caller, as one who asks for decisions.
+    pub fn asker(&self) -> Asker {
+        let itself = self.principal.claims.as_ref().map(|claims| match claims.text("managed_identity_id") {
+            "" => Itself::user(claims.text("sub")),
+            id => Itself::account(id, claims.text("sub")),
+        });
+        Asker { itself, others: self.actor.may(Action::Evaluate) }
+    }
+}
+
 impl<D> Deref for Caller<D> {
     type Target = Actor;
 
@@ -70,11 +82,16 @@ impl<D: Demand> FromRequest for Caller<D> {
         Box::pin(async move {
             let state = req.app_data::<web::Data<State>>().ok_or_else(|| Failure::new(Fault::of(Kind::Internal)))?;
             let header = req.headers().get(AUTHORIZATION).and_then(|h| h.to_str().ok());
-            let principal = state.auth.authenticate(header).await?;
+            let principal = state.principal(header).await?;
             let permission = Permission::new(D::Wire::DIALECT, D::ACTION);
-            if !principal.scopes.allows(permission) {
+            // Whoever the token stands for may ask about itself; about whom it asks is not known yet.
+            let asks = D::ACTION == Action::Evaluate && principal.claims.is_some();
+            if !asks && !principal.scopes.allows(permission) {
                 let text = format!("this needs the scope '{}'", permission.scope().name());
                 return Err(Failure::new(Fault::new(Kind::Forbidden, text)));
+            }
+            if principal.claims.is_some() && principal.scopes.allows(permission) {
+                state.service.used(principal.tenant, principal.id, permission.scope().name());
             }
             let types = state.service.registry(principal.tenant).await?;
             let agent = req.headers().get(USER_AGENT).and_then(|h| h.to_str().ok());

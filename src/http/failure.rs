@@ -246,6 +246,7 @@ impl Wire for OAuth {
     fn body(fault: &Fault) -> Value {
         let error = match fault.kind {
             Kind::InvalidClient => "invalid_client",
+            Kind::InvalidGrant => "invalid_grant",
             Kind::InvalidScope => "invalid_scope",
             Kind::InvalidTarget => "invalid_target",
             Kind::UnauthorizedClient => "unauthorized_client",

@@ -4,6 +4,7 @@ pub mod access;
 pub mod address;
 pub mod admin;
 pub mod base;
+pub mod bearer;
 pub mod body;
 pub mod caller;
 pub mod dry_run;

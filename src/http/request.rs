@@ -1,5 +1,6 @@
 //! Around every request: an id on each log line and in the answer, a count, a line when something went wrong.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
@@ -31,6 +32,9 @@ const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 /// The header that names a job which goes on with what a write began.
 const JOB: HeaderName = HeaderName::from_static("provost-job");
 
+/// The header that names the rules about least privilege that what was written is at odds with.
+const WARNINGS: HeaderName = HeaderName::from_static("provost-warnings");
+
 /// Runs the rest under the request's id: the client's, if it is one, else a new one.
 ///
 /// # Errors
@@ -53,6 +57,14 @@ pub async fn with_request_id(
             if let Some(state) = &state {
                 state.sync.wake_jobs();
             }
+        }
+        let warnings = request::warnings();
+        let rules: BTreeSet<&str> = warnings.iter().filter_map(|warning| warning["rule"].as_str()).collect();
+        if !rules.is_empty()
+            && answer.status().is_success()
+            && let Ok(value) = HeaderValue::from_str(&rules.into_iter().collect::<Vec<_>>().join(", "))
+        {
+            answer.headers_mut().insert(WARNINGS, value);
         }
         if let Some(state) = &state {
             state.metrics.request(method.as_str(), answer.status().as_u16(), began.elapsed());

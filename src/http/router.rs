@@ -186,6 +186,15 @@ pub fn routes(app: &mut ServiceConfig) {
                     at("/admin/managed-identities/{id}/keys/{kid}").delete(passport::credentials::remove_key).or::<Passport>(),
                 )
                 .service(
+                    at("/admin/managed-identities/{id}/federations")
+                        .get(passport::federations::list)
+                        .post(passport::federations::add)
+                        .or::<Passport>(),
+                )
+                .service(
+                    at("/admin/managed-identities/{id}/federations/{fid}").delete(passport::federations::remove).or::<Passport>(),
+                )
+                .service(
                     at("/admin/managed-identities/{id}/revoke-tokens")
                         .post(passport::credentials::revoke_tokens)
                         .or::<Passport>(),
@@ -206,6 +215,14 @@ pub fn routes(app: &mut ServiceConfig) {
                 .service(at("/tenants").get(admin::tenants::list).post(admin::tenants::create).or::<Admin>())
                 .service(at("/signing-keys").get(admin::signing_keys::list).post(admin::signing_keys::rotate).or::<Admin>())
                 .service(at("/signing-keys/{id}").delete(admin::signing_keys::remove).or::<Admin>())
+                .service(at("/issuers").get(admin::issuers::list).post(admin::issuers::create).or::<Admin>())
+                .service(
+                    at("/issuers/{id}")
+                        .get(admin::issuers::get)
+                        .put(admin::issuers::replace)
+                        .delete(admin::issuers::delete)
+                        .or::<Admin>(),
+                )
                 .service(at("/changes").get(admin::changes::list).or::<Admin>())
                 .service(at("/findings").get(admin::findings::list).or::<Admin>())
                 .service(at("/types").get(admin::types::list).or::<Admin>())

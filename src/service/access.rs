@@ -5,19 +5,21 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::explain::{Roles, Subject};
 use super::grants::ROLE;
 use super::identities::SERVICE_ACCOUNT;
 use super::load::Needs;
 use super::{Context, Result, Service, ServiceError};
-use crate::domain::access::{Asked, Decision, Held, Principal, Question, Who, decide};
+use crate::domain::access::request::{USER, type_named};
+use crate::domain::access::{Asked, Beyond, Decision, Held, Principal, Question, Who, decide};
 use crate::domain::actor::Actor;
 use crate::domain::error::{Fault, Kind, excerpt};
 use crate::domain::key::Key;
 use crate::domain::normal;
+use crate::domain::resource::EffectiveRole;
+use crate::domain::scope::Action;
+use crate::store::objects::ObjectRow;
 use crate::store::{Conn, index, objects};
-
-/// The type of those who are people.
-const USER: &str = "user";
 
 /// The attribute that programs are known by at the token endpoint.
 const CLIENT_ID: &str = "clientId";
@@ -43,10 +45,17 @@ pub struct Answer {
     pub allowed: bool,
     /// What to tell whoever asked, when it may not.
     pub message: Option<String>,
-    /// Why, in full (spec/access.md §4.3).
-    pub explanation: Value,
+    /// Why, in full (spec/access.md §4.3); for those alone who may ask about others, as it names policies and roles.
+    pub explanation: Option<Value>,
     /// The id of the service account that it is about.
     pub managed_identity: Option<String>,
+}
+
+// What was read for the questions before.
+#[derive(Default)]
+struct Known {
+    subjects: HashMap<Who, Option<Subject>>,
+    roles: Roles,
 }
 
 /// What was asked, or why it could not be read.
@@ -66,7 +75,7 @@ impl Service {
     ) -> Result<Vec<std::result::Result<Answer, Fault>>> {
         let (ctx, one) = (self.context(actor), wishes.len() == 1);
         let job = move |conn: &mut Conn| {
-            let mut known: HashMap<Who, Option<Principal>> = HashMap::new();
+            let mut known = Known::default();
             let mut out = Vec::with_capacity(wishes.len());
             for wish in wishes {
                 let answer = match wish.map(|asked| ctx.answer(conn, &asked, &mut known)) {
@@ -87,12 +96,13 @@ impl Service {
 }
 
 impl Context {
-    fn answer(&self, conn: &mut Conn, asked: &Asked, known: &mut HashMap<Who, Option<Principal>>) -> Result<Answer> {
+    fn answer(&self, conn: &mut Conn, asked: &Asked, known: &mut Known) -> Result<Answer> {
         let question = Question { permission: &asked.permission, resource: &asked.resource, now: self.now };
-        if !known.contains_key(&asked.who) {
-            known.insert(asked.who.clone(), self.principal(conn, &asked.who)?);
+        if !known.subjects.contains_key(&asked.who) {
+            known.subjects.insert(asked.who.clone(), self.subject(conn, &asked.who)?);
         }
-        let Some(principal) = known.get(&asked.who).and_then(Option::as_ref) else {
+        let explains = self.actor.may(Action::Evaluate);
+        let Some(subject) = known.subjects.get(&asked.who).and_then(Option::as_ref) else {
             let nobody = Principal {
                 kind: asked.who.kind.clone().unwrap_or_default(),
                 id: asked.who.id.clone(),
@@ -102,22 +112,34 @@ impl Context {
                 groups: Vec::new(),
                 roles: Vec::new(),
             };
-            return Ok(told(&Decision::unknown(), &nobody, &question, None));
+            let decision = Decision::unknown();
+            let explanation = explains.then(|| decision.explain(&nobody, &question, &Beyond::default()));
+            return Ok(told(&decision, explanation, None));
         };
+        let principal = &subject.principal;
         let policies = self.policies_of(conn, &asked.resource)?;
         let decision = decide(principal, &question, &policies);
         let managed = (principal.kind == SERVICE_ACCOUNT).then(|| principal.id.clone());
         if let Some(id) = &managed {
             let permission = excerpt(&asked.permission);
+            if decision.allowed() {
+                self.service.used(self.actor.tenant, subject.row.key, question.permission);
+            }
             log::info!(managed_identity_id = id.as_str(), permission = permission.as_str(), allowed = decision.allowed(); "permission of a service account asked");
         }
-        Ok(told(&decision, principal, &question, managed))
+        let explanation = if explains {
+            let beyond = self.beyond(conn, subject, (&decision, &question), &policies, &mut known.roles)?;
+            Some(decision.explain(principal, &question, &beyond))
+        } else {
+            None
+        };
+        Ok(told(&decision, explanation, managed))
     }
 
     /// Whoever may be meant: a user or a service account by its id, a service account by its client id too.
-    fn principal(&self, conn: &mut Conn, who: &Who) -> Result<Option<Principal>> {
+    fn subject(&self, conn: &mut Conn, who: &Who) -> Result<Option<Subject>> {
         let tenant = self.actor.tenant;
-        let meant = |kind: &str| who.kind.as_deref().is_none_or(|name| named(name) == Some(kind));
+        let meant = |kind: &str| who.kind.as_deref().is_none_or(|name| type_named(name) == Some(kind));
         let mut found = Vec::new();
         for name in [USER, SERVICE_ACCOUNT].into_iter().filter(|name| meant(name)) {
             found.extend(objects::get_by_wire_id(conn, tenant, name, &who.id)?);
@@ -134,28 +156,40 @@ impl Context {
         }
         let Some(row) = found.pop() else { return Ok(None) };
         let kind = self.kind(&row.kind)?;
-        let resource = self.resource(conn, &kind, row, &Needs::nothing().and(GROUPS).and_effective_roles())?;
+        let resource = self.resource(conn, &kind, row.clone(), &Needs::nothing().and(GROUPS).and_effective_roles())?;
         let effective = resource.effective_roles.as_deref().unwrap_or_default();
         let keys: Vec<Key> = effective.iter().map(|role| role.key).collect();
         let permissions = self.permissions(conn, &keys)?;
-        let held = |role: &crate::domain::resource::EffectiveRole| Held {
-            id: role.wire_id.clone(),
-            name: role.name.clone(),
-            via: role.via.as_str(),
-            permissions: permissions.get(&role.key).cloned().unwrap_or_default(),
+        let groups = || resource.related.get(GROUPS).into_iter().flatten();
+        let named = |kind: &str, name: Option<&str>| format!("{kind}:{}", name.unwrap_or_default());
+        let held = |role: &EffectiveRole| {
+            let holder = groups().find(|group| group.key == role.way.holder);
+            let group = holder.map(|group| named("group", group.label.as_deref()));
+            let bundle = |key: &Key| effective.iter().find(|role| role.key == *key).map(|role| named("bundle", Some(&role.name)));
+            let path = group.into_iter().chain(role.way.bundles.iter().filter_map(bundle));
+            Held {
+                id: role.wire_id.clone(),
+                name: role.name.clone(),
+                via: role.via.as_str(),
+                permissions: permissions.get(&role.key).cloned().unwrap_or_default(),
+                grant: Some(role.way.grant.to_string()),
+                path: path.chain([named("role", Some(&role.name))]).collect(),
+                until: role.way.until,
+            }
         };
         let texts = |value: Option<&Value>| -> Vec<String> {
             value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
         };
-        Ok(Some(Principal {
+        let principal = Principal {
             kind: kind.name.clone(),
             id: resource.wire_id.clone(),
             name: resource.label().unwrap_or_default().to_owned(),
             active: resource.doc.get("active") == Some(&true.into()),
             tags: texts(resource.doc.get("tags")),
-            groups: resource.related.get(GROUPS).into_iter().flatten().map(|group| group.wire_id.clone()).collect(),
+            groups: groups().map(|group| group.wire_id.clone()).collect(),
             roles: effective.iter().map(held).collect(),
-        }))
+        };
+        Ok(Some(Subject { principal, row }))
     }
 
     fn by_client_id(&self, conn: &mut Conn, client_id: &str) -> Result<Option<Key>> {
@@ -167,35 +201,26 @@ impl Context {
 
     /// What roles give, by key.
     pub(crate) fn permissions(&self, conn: &mut Conn, roles: &[Key]) -> Result<HashMap<Key, Vec<String>>> {
-        #[derive(Deserialize)]
-        struct Gives {
-            #[serde(default)]
-            permissions: Vec<String>,
-        }
         let mut out = HashMap::with_capacity(roles.len());
         for row in objects::many(conn, self.actor.tenant, ROLE, roles)? {
-            let gives: Gives = serde_json::from_str(&row.doc)
-                .map_err(|e| ServiceError::Damaged(format!("document of {ROLE} {}: {e}", row.key)))?;
-            out.insert(row.key, gives.permissions);
+            out.insert(row.key, gives(&row)?);
         }
         Ok(out)
     }
 }
 
-/// The type that a name stands for, as the dialects write it.
-fn named(kind: &str) -> Option<&'static str> {
-    match kind {
-        USER | "User" => Some(USER),
-        SERVICE_ACCOUNT | "ServiceAccount" | "managed_identity" => Some(SERVICE_ACCOUNT),
-        _ => None,
+/// What a role gives.
+pub(super) fn gives(role: &ObjectRow) -> Result<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Gives {
+        #[serde(default)]
+        permissions: Vec<String>,
     }
+    let gives: Gives =
+        serde_json::from_str(&role.doc).map_err(|e| ServiceError::Damaged(format!("document of {ROLE} {}: {e}", role.key)))?;
+    Ok(gives.permissions)
 }
 
-fn told(decision: &Decision<'_>, principal: &Principal, question: &Question<'_>, managed_identity: Option<String>) -> Answer {
-    Answer {
-        allowed: decision.allowed(),
-        message: decision.message().map(str::to_owned),
-        explanation: decision.explain(principal, question),
-        managed_identity,
-    }
+fn told(decision: &Decision<'_>, explanation: Option<Value>, managed_identity: Option<String>) -> Answer {
+    Answer { allowed: decision.allowed(), message: decision.message().map(str::to_owned), explanation, managed_identity }
 }

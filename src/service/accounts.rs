@@ -9,6 +9,7 @@ use crate::domain::account::{Account, HeldRole};
 use crate::domain::actor::Actor;
 use crate::domain::error::{Fault, Kind};
 use crate::domain::key::{Key, TenantId};
+use crate::domain::schema::ObjectType;
 use crate::domain::time::Timestamp;
 use crate::store::{Conn, Tx, clients, objects};
 
@@ -29,15 +30,16 @@ impl Service {
     /// transaction.
     ///
     /// # Errors
-    /// [`Kind::InvalidClient`] when the account may not be used, or the assertion was used before.
+    /// `refusal` when the account may not be used, or the assertion was used before.
     pub async fn account_for_token(
         &self,
         tenant: TenantId,
         tenant_name: &str,
         key: Key,
         assertion: Option<([u8; 32], Timestamp)>,
+        refusal: Kind,
     ) -> Result<Account> {
-        let refused = || Fault::of(Kind::InvalidClient);
+        let refused = move || Fault::of(refusal);
         let Some((hash, expires)) = assertion else {
             return Ok(self.account(tenant, tenant_name, key).await?.ok_or_else(refused)?);
         };
@@ -86,17 +88,7 @@ impl Context {
         if doc.get("active") != Some(&true.into()) {
             return Ok(None);
         }
-        let held = effective::roles(self, conn, &kind, &[key])?.remove(&key).unwrap_or_default();
-        let keys: Vec<Key> = held.iter().map(|role| role.key).collect();
-        let mut roles = Vec::with_capacity(keys.len());
-        for role in objects::many(conn, tenant, ROLE, &keys)? {
-            let doc = document(&role)?;
-            let permissions = doc.get("permissions").and_then(Value::as_array).into_iter().flatten();
-            roles.push(HeldRole {
-                name: doc.get("name").and_then(Value::as_str).unwrap_or_default().to_owned(),
-                permissions: permissions.filter_map(Value::as_str).map(str::to_owned).collect(),
-            });
-        }
+        let roles = self.held_roles(conn, &kind, key)?;
         let text = |name: &str| doc.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         Ok(Some(Account {
             tenant: tenant_name.to_owned(),
@@ -105,5 +97,21 @@ impl Context {
             name: text("name"),
             roles,
         }))
+    }
+
+    /// The roles in effect of a principal, with what they give.
+    pub(super) fn held_roles(&self, conn: &mut Conn, kind: &ObjectType, key: Key) -> Result<Vec<HeldRole>> {
+        let held = effective::roles(self, conn, kind, &[key])?.remove(&key).unwrap_or_default();
+        let keys: Vec<Key> = held.iter().map(|role| role.key).collect();
+        let mut roles = Vec::with_capacity(keys.len());
+        for role in objects::many(conn, self.actor.tenant, ROLE, &keys)? {
+            let doc = document(&role)?;
+            let permissions = doc.get("permissions").and_then(Value::as_array).into_iter().flatten();
+            roles.push(HeldRole {
+                name: doc.get("name").and_then(Value::as_str).unwrap_or_default().to_owned(),
+                permissions: permissions.filter_map(Value::as_str).map(str::to_owned).collect(),
+            });
+        }
+        Ok(roles)
     }
 }

@@ -32,6 +32,9 @@ pub mod op {
     pub const END: &str = "end";
     /// Nothing changed; every target is to look at the object again.
     pub const CHECK: &str = "check";
+    /// A job that was at a role's conditional grants is over or replaced: whoever was decided by the condition meanwhile is to be
+    /// looked at again.
+    pub const RECOMPUTED: &str = "recomputed";
 }
 
 /// What stands for object types among the types of objects; no type is called so.
@@ -39,6 +42,9 @@ pub(super) const TYPE: &str = "object-type";
 
 /// What stands for policies of resources.
 const POLICY: &str = "resource-policy";
+
+/// What stands for issuers whose tokens are taken.
+const ISSUER: &str = "trusted-issuer";
 
 /// An object's document, and its `externalId` of the caller's source.
 pub(crate) type State<'a> = (&'a Map<String, Value>, Option<&'a str>);
@@ -99,6 +105,11 @@ impl Context {
         self.change(op::CHECK, kind, key, rev, None, &Value::Object(Map::new()))
     }
 
+    /// The row for a role that no job is at any more.
+    pub(crate) fn recomputed_change(&self, kind: &str, key: Key, rev: i64) -> ChangeRow {
+        self.change(op::RECOMPUTED, kind, key, rev, None, &Value::Object(Map::new()))
+    }
+
     /// The row for what an account proves itself with, or the end of its tokens.
     pub(crate) fn credential_change(&self, kind: &str, key: Key, rev: i64, detail: &Value) -> ChangeRow {
         self.change(op::UPDATE, kind, key, rev, None, &json!({ "credentials": detail }))
@@ -113,6 +124,28 @@ impl Context {
     pub(crate) fn record_policy(
         &self,
         conn: &mut Conn,
+        at: (Key, i64),
+        before: Option<&Value>,
+        after: Option<&Value>,
+    ) -> Result<()> {
+        self.record_whole(conn, POLICY, at, before, after)
+    }
+
+    /// The same for an issuer whose tokens are taken.
+    pub(crate) fn record_issuer(
+        &self,
+        conn: &mut Conn,
+        at: (Key, i64),
+        before: Option<&Value>,
+        after: Option<&Value>,
+    ) -> Result<()> {
+        self.record_whole(conn, ISSUER, at, before, after)
+    }
+
+    fn record_whole(
+        &self,
+        conn: &mut Conn,
+        kind: &str,
         (id, rev): (Key, i64),
         before: Option<&Value>,
         after: Option<&Value>,
@@ -122,7 +155,7 @@ impl Context {
             detail.extend(value.map(|value| (member.to_owned(), value.clone())));
         }
         let op = op_of(before.is_some(), after.is_some());
-        let row = self.change(op, POLICY, id, rev, None, &Value::Object(detail));
+        let row = self.change(op, kind, id, rev, None, &Value::Object(detail));
         // Not for the journal of a dry run: it tells of objects, grants and edges.
         changes::append(conn, self.actor.tenant, &[row])?;
         Ok(())

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::Map;
-
 use super::load::{Needs, document, parsed};
 use super::{Context, Result, Service};
 use crate::domain::actor::Actor;
@@ -33,8 +31,7 @@ impl Context {
         self.guard_type(kind)?;
         let row = self.find(conn, kind, wire_id)?;
         let doc = document(&row)?;
-        // As if everything it has were new to it.
-        self.regrant(conn, kind, &row, Some(&Map::new()), &doc)?;
+        self.regrant_all(conn, kind, &row, &doc)?;
         self.record(conn, &[self.check_change(&kind.name, row.key, row.rev)])?;
         self.one_written(conn, kind, row, needs)
     }

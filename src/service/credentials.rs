@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::load::{Needs, document};
 use super::objects::{Address, Change, Draft};
+use super::warnings::Touch;
 use super::{Context, Result, Service};
 use crate::domain::actor::Actor;
 use crate::domain::client::Method;
@@ -15,16 +16,34 @@ use crate::domain::relation::Precondition;
 use crate::domain::schema::ObjectType;
 use crate::store::credentials::KEY;
 use crate::store::objects::ObjectRow;
-use crate::store::{Conn, StoreError, clients, credentials};
+use crate::store::{Conn, StoreError, clients, credentials, permission_uses};
 
 /// A credential as stored; neither a secret nor a private key is in it.
-pub use crate::store::credentials::{CredentialRow as Credential, KEY as PUBLIC_KEY, SECRET};
+pub use crate::store::credentials::{CredentialRow as Credential, FEDERATION, KEY as PUBLIC_KEY, SECRET};
 
 /// The object type of service accounts.
 pub(super) const ACCOUNT: &str = "service_account";
 
 /// How an account proves itself.
 const METHOD: &str = "authenticationMethod";
+
+/// Checks how an account that is written proves itself; what stands as it was is not asked.
+///
+/// # Errors
+/// [`Kind::InvalidValue`] that names the attribute and the methods.
+pub(super) fn check_method(
+    kind: &ObjectType,
+    before: Option<&Map<String, Value>>,
+    after: &Map<String, Value>,
+) -> std::result::Result<(), Fault> {
+    let given = after.get(METHOD);
+    let known = given.and_then(Value::as_str).is_none_or(|name| Method::parse(name).is_some());
+    if kind.name != ACCOUNT || known || before.and_then(|before| before.get(METHOD)) == given {
+        return Ok(());
+    }
+    let text = format!("'{METHOD}' is one of {}", Method::ALL.map(Method::name).join(", "));
+    Err(Fault::new(Kind::InvalidValue, text).requirement(METHOD, "VALID_AUTHENTICATION_METHOD"))
+}
 
 /// Credentials of one kind that an account may have at a time: the one in use, and the next.
 const MOST: usize = 2;
@@ -102,8 +121,7 @@ impl Service {
         self.write(actor, move |ctx, tx| {
             ctx.demand_roles()?;
             let account = ctx.find(tx, &*ctx.kind(ACCOUNT)?, &id)?;
-            ctx.end_tokens(tx, &account.kind, account.key)?;
-            ctx.record_credential(tx, &account, &json!({ "tokensRevoked": true }))
+            ctx.revoke_tokens(tx, &account)
         })
         .await
     }
@@ -120,12 +138,19 @@ impl Context {
         Ok(())
     }
 
+    /// Ends every token of an account, for no other reason than that it is wished.
+    pub(super) fn revoke_tokens(&self, conn: &mut Conn, account: &ObjectRow) -> Result<()> {
+        self.end_tokens(conn, &account.kind, account.key)?;
+        self.record_credential(conn, account, &json!({ "tokensRevoked": true }))
+    }
+
     /// What goes with an account that is deleted. Its client id stays known, so that it never comes back.
     pub(crate) fn remove_credentials(&self, conn: &mut Conn, kind: &ObjectType, key: Key) -> Result<()> {
         if kind.name != ACCOUNT {
             return Ok(());
         }
         self.end_tokens(conn, &kind.name, key)?;
+        permission_uses::remove_all(conn, self.actor.tenant, key)?;
         Ok(credentials::remove_all(conn, self.actor.tenant, key)?)
     }
 
@@ -133,6 +158,7 @@ impl Context {
         self.demand_roles()?;
         let (tenant, kind) = (self.actor.tenant, self.kind(ACCOUNT)?);
         let account = self.find(conn, &kind, id)?;
+        self.guard_account(conn, account.key)?;
         let doc = document(&account)?;
         let text = |name: &str| doc.get(name).and_then(Value::as_str);
         let conflict = |text: String| Err(Fault::new(Kind::Conflict, text).into());
@@ -160,6 +186,7 @@ impl Context {
             return conflict("the account has no client id".to_owned());
         };
         clients::ensure(conn, tenant, account.key, client_id)?;
+        self.touched.note(Touch::Credentials(account.key));
         let added = json!({ "added": row.kind, "name": row.name, "fingerprint": row.shown });
         self.record_credential(conn, &account, &added)?;
         if text(METHOD).is_none() {
@@ -175,7 +202,7 @@ impl Context {
         Ok(())
     }
 
-    fn record_credential(&self, conn: &mut Conn, account: &ObjectRow, detail: &Value) -> Result<()> {
+    pub(super) fn record_credential(&self, conn: &mut Conn, account: &ObjectRow, detail: &Value) -> Result<()> {
         let row = self.credential_change(&account.kind, account.key, account.rev, detail);
         self.record(conn, &[row])
     }

@@ -1,12 +1,12 @@
 //! Carrying out what a client asks of an object's relationships: references resolved, edges written as sets, never as arrays.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::load::{edge_properties, far_end};
 use super::references::Found;
+use super::warnings::Touch;
 use super::{Context, Result, effective, temporal};
 use crate::domain::dialect::Dialect;
 use crate::domain::document::reference;
@@ -15,10 +15,9 @@ use crate::domain::error::{Fault, Kind, excerpt};
 use crate::domain::filter::eval;
 use crate::domain::key::Key;
 use crate::domain::relation::{Reference, RelationshipChange, RelationshipWrite, STATIC};
-use crate::domain::resource::{EffectiveRole, Related, distinct, encode_segment};
-use crate::domain::schema::relationship::{ASSIGNMENT, AUTHORIZATION, BUNDLE, GRANT, MAX_DEPTH, MEMBERSHIP};
+use crate::domain::resource::{EffectiveRole, Related, distinct};
+use crate::domain::schema::relationship::GRANT;
 use crate::domain::schema::{ObjectType, Relationship, Side};
-use crate::domain::scope::Action;
 use crate::domain::temporal::holds;
 use crate::runtime::random;
 use crate::store::edges::EdgeRow;
@@ -80,26 +79,6 @@ impl Context {
         self.time_edges(conn, added, removed)?;
         self.record_edges(conn, added, removed)
     }
-
-    /// Refuses changes of who is in `groups` to callers without the roles scope, if those or the groups they are in hold roles.
-    pub(crate) fn guard_groups(&self, conn: &mut Conn, mut groups: BTreeSet<Key>) -> Result<()> {
-        if self.actor.may(Action::Roles) {
-            return Ok(());
-        }
-        groups.extend(effective::ancestors(self, conn, &groups)?.into_values().flatten());
-        let groups: Vec<Key> = groups.into_iter().collect();
-        if edges::of_many(conn, self.actor.tenant, GRANT, Side::From, &groups)?.is_empty() { Ok(()) } else { self.demand_roles() }
-    }
-
-    /// Why a conditional grant cannot be taken away by hand (design: 409 in IDM, 400 mutability in SCIM).
-    pub(crate) fn conditional_refusal(&self, conn: &mut Conn, role: Key) -> Result<Fault> {
-        let kind = match self.actor.dialect {
-            Dialect::Scim => Kind::Mutability,
-            _ => Kind::Conflict,
-        };
-        let condition = crate::store::conditions::get(conn, self.actor.tenant, role)?.map_or_else(String::new, |c| c.source);
-        Ok(Fault::new(kind, format!("the role is granted by its condition and goes away only with it: {condition}")))
-    }
 }
 
 impl Writer<'_> {
@@ -141,133 +120,6 @@ impl Writer<'_> {
             }
         }
         Ok(self.insert(conn, fresh)? || changed)
-    }
-
-    fn replace(&self, conn: &mut Conn, references: &[Reference]) -> Result<bool> {
-        let tenant = self.ctx.actor.tenant;
-        let idm = self.ctx.actor.dialect == Dialect::Idm;
-        let found = self.resolve(conn, references, true)?;
-        let mut here = edges::of(conn, tenant, &self.relationship.relation, self.relationship.side, self.key, None, i64::MAX)?;
-        here.retain(|edge| !edge.is_conditional());
-        let hidden = if idm || references.is_empty() { Vec::new() } else { self.out_of_time(conn, &mut here)? };
-        let mut loose: BTreeMap<String, String> = BTreeMap::new();
-        let mut wanted = Vec::new();
-        for found in found {
-            match found {
-                Found::Derived => {}
-                Found::Object { kind, key, properties, edge } => wanted.push((edge, self.edge(&kind, key, &properties))),
-                Found::Nothing { value, element } => _ = loose.insert(value, element),
-            }
-        }
-        let equal = |a: &EdgeRow, b: &EdgeRow| (a.from_key, a.to_key, &a.variant) == (b.from_key, b.to_key, &b.variant);
-        wanted.retain(|(_, want)| !hidden.iter().any(|edge| equal(edge, want)));
-        let mut changed = if idm { self.bring_about(conn, here, wanted)? } else { self.bring_about_loosely(conn, here, wanted)? };
-        for known in if idm { Vec::new() } else { self.unresolved(conn)? } {
-            if loose.get(&known.value) != Some(&known.element) {
-                changed |= unresolved::remove(conn, tenant, self.key, &known.relation, &known.value)?;
-            }
-        }
-        for (value, element) in &loose {
-            changed |= self.record(conn, value, element)?;
-        }
-        Ok(changed)
-    }
-
-    /// Takes the grants out of `here` that are not in effect: SCIM does not show them, so that what a client writes back
-    /// says nothing of them.
-    fn out_of_time(&self, conn: &mut Conn, here: &mut Vec<EdgeRow>) -> Result<Vec<EdgeRow>> {
-        if self.relationship.relation != GRANT || self.relationship.side != Side::From || here.is_empty() {
-            return Ok(Vec::new());
-        }
-        let roles = self.ctx.role_intervals(conn, &here.iter().map(|edge| edge.to_key).collect::<Vec<_>>())?;
-        let mut hidden = Vec::new();
-        for edge in std::mem::take(here) {
-            let shown = holds([temporal::interval(&edge)?, roles.get(&edge.to_key).copied()], self.ctx.now);
-            if shown { here.push(edge) } else { hidden.push(edge) }
-        }
-        Ok(hidden)
-    }
-
-    /// Makes the edges those that are wanted: who names one changes it, who equals one keeps it (spec/idm.md §2.4).
-    fn bring_about(&self, conn: &mut Conn, here: Vec<EdgeRow>, wanted: Vec<(Option<Key>, EdgeRow)>) -> Result<bool> {
-        let side = self.relationship.side;
-        let mut left: HashMap<Key, EdgeRow> = here.into_iter().map(|edge| (edge.id, edge)).collect();
-        let (named, free): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|(id, _)| id.is_some_and(|id| left.contains_key(&id)));
-        let (mut gone, mut fresh) = (Vec::new(), Vec::new());
-        let mut amended = Vec::new();
-        for (id, want) in named {
-            let Some(edge) = id.and_then(|id| left.remove(&id)) else { continue };
-            self.turn(edge, want, &mut amended, &mut gone, &mut fresh)?;
-        }
-        let mut equal: HashMap<(Key, String), Key> = left.values().map(|e| ((e.other(side), e.variant.clone()), e.id)).collect();
-        for (_, want) in free {
-            match equal.remove(&(want.other(side), want.variant.clone())) {
-                Some(id) => _ = left.remove(&id),
-                None => fresh.push(want),
-            }
-        }
-        gone.extend(left.into_values());
-        gone.sort_unstable_by_key(|edge| edge.id);
-        let changed = self.delete(conn, gone)?;
-        let changed = self.amend(conn, &amended)? || changed;
-        Ok(self.put(conn, &fresh)? || changed)
-    }
-
-    /// What becomes of an edge that is wanted otherwise: its id stays, its revision moves.
-    fn turn(
-        &self,
-        edge: EdgeRow,
-        mut want: EdgeRow,
-        amended: &mut Vec<(EdgeRow, EdgeRow)>,
-        gone: &mut Vec<EdgeRow>,
-        fresh: &mut Vec<EdgeRow>,
-    ) -> Result<()> {
-        let same_ends = edge.from_key == want.from_key && edge.to_key == want.to_key;
-        if same_ends && edge.variant == want.variant {
-            return Ok(());
-        }
-        let mut properties = edge_properties(&want)?;
-        properties.kept = edge_properties(&edge)?.kept;
-        (want.id, want.rev, want.created, want.properties) = (edge.id, edge.rev + 1, edge.created, properties.to_text());
-        if same_ends {
-            amended.push((edge, want));
-        } else {
-            gone.push(edge);
-            fresh.push(want);
-        }
-        Ok(())
-    }
-
-    // SCIM knows no parallel references: one stands for all edges that lead there.
-    fn bring_about_loosely(&self, conn: &mut Conn, here: Vec<EdgeRow>, wanted: Vec<(Option<Key>, EdgeRow)>) -> Result<bool> {
-        let side = self.relationship.side;
-        let mut fresh: BTreeMap<Key, EdgeRow> = wanted.into_iter().map(|(_, edge)| (edge.other(side), edge)).collect();
-        let mut known = BTreeSet::new();
-        let mut gone = Vec::new();
-        let mut changed = false;
-        for edge in here {
-            let far = edge.other(side);
-            match fresh.remove(&far) {
-                Some(want) => {
-                    changed |= self.keep(conn, &edge, &want)?;
-                    known.insert(far);
-                }
-                None if known.contains(&far) => {}
-                None => gone.push(edge),
-            }
-        }
-        changed |= self.delete(conn, gone)?;
-        Ok(self.put(conn, &fresh.into_values().collect::<Vec<_>>())? || changed)
-    }
-
-    /// Makes what SCIM keeps beside an edge that of another.
-    fn keep(&self, conn: &mut Conn, edge: &EdgeRow, want: &EdgeRow) -> Result<bool> {
-        let (mut now, kept) = (edge_properties(edge)?, edge_properties(want)?.kept);
-        if now.kept == kept {
-            return Ok(false);
-        }
-        now.kept = kept;
-        Ok(edges::update_properties(conn, self.ctx.actor.tenant, edge.id, edge.rev, now.to_text().as_deref())?)
     }
 
     /// Changes one edge of this object.
@@ -375,6 +227,9 @@ impl Writer<'_> {
         }
         self.guard(conn, fresh)?;
         edges::insert_many(conn, self.ctx.actor.tenant, fresh)?;
+        for edge in fresh.iter().filter(|edge| edge.relation == GRANT) {
+            self.ctx.touched.note(Touch::Grant(Box::new(edge.clone())));
+        }
         self.ctx.after_edges(conn, fresh, &[], Some(self.key))?;
         Ok(true)
     }
@@ -391,12 +246,13 @@ impl Writer<'_> {
     }
 
     /// Gives edges other properties; each pair is before and after. No object's revision moves.
-    fn amend(&self, conn: &mut Conn, pairs: &[(EdgeRow, EdgeRow)]) -> Result<bool> {
+    pub(super) fn amend(&self, conn: &mut Conn, pairs: &[(EdgeRow, EdgeRow)]) -> Result<bool> {
         if pairs.is_empty() {
             return Ok(false);
         }
         let after: Vec<EdgeRow> = pairs.iter().map(|(_, after)| after.clone()).collect();
         self.guard_roles(conn, &after)?;
+        self.ctx.guard_edges(conn, &self.relationship.relation, &after)?;
         // Several may change places, so all go before any comes.
         let ids: Vec<Key> = pairs.iter().map(|(before, _)| before.id).collect();
         edges::delete_by_ids(conn, self.ctx.actor.tenant, &ids)?;
@@ -424,52 +280,7 @@ impl Writer<'_> {
         }
     }
 
-    /// What new edges have to satisfy: roles scope, no cycle, no second end where the other side holds one.
-    fn guard(&self, conn: &mut Conn, rows: &[EdgeRow]) -> Result<()> {
-        self.guard_roles(conn, rows)?;
-        let (ctx, tenant) = (self.ctx, self.ctx.actor.tenant);
-        for edge in rows {
-            if self.relationship.acyclic && edge.from_type == edge.to_type {
-                let above = edges::ancestors(conn, tenant, &edge.relation, edge.from_key, MAX_DEPTH)?;
-                if edge.from_key == edge.to_key || above.iter().any(|a| a.key == edge.to_key) {
-                    let text = format!("'{}' would make a {} contain itself", self.relationship.name, self.kind.name);
-                    return Err(Fault::new(Kind::InvalidValue, text).into());
-                }
-                let below = edges::descendants(conn, tenant, &edge.relation, edge.to_key, MAX_DEPTH)?;
-                // Groups in groups are counted; what hangs in the deepest one does not make it deeper.
-                let nested = |list: &[edges::Reached]| list.iter().filter(|r| r.kind == edge.to_type).map(|r| r.depth).max();
-                let depth = |list: &[edges::Reached]| nested(list).unwrap_or(0);
-                if depth(&above) + 1 + depth(&below) > MAX_DEPTH {
-                    let text = format!("'{}' would nest more than {MAX_DEPTH} deep", self.relationship.name);
-                    return Err(Fault::new(Kind::InvalidValue, text).into());
-                }
-            }
-            let (far_kind, far) = far_end(edge, self.relationship.side);
-            let reverse = ctx.kind(&far_kind)?;
-            let single = reverse.relationship(&self.relationship.reverse).is_some_and(|r| !r.many);
-            if single && edges::count_of(conn, tenant, &edge.relation, self.relationship.side.other(), far)? > 0 {
-                let labels = ctx.labels(conn, std::iter::once((far_kind, far)))?;
-                let id = labels.get(&far).map_or("", |l| l.wire_id.as_str());
-                let text = format!(
-                    "Field '{}' of managed object '{id}' is not null, and thus not available for assignment.",
-                    self.relationship.reverse
-                );
-                return Err(Fault::new(Kind::InvalidValue, text).into());
-            }
-        }
-        Ok(())
-    }
-
-    // Membership of a group that holds roles gives roles, so it needs the same scope.
-    fn guard_roles(&self, conn: &mut Conn, rows: &[EdgeRow]) -> Result<()> {
-        match self.relationship.relation.as_str() {
-            GRANT | BUNDLE | ASSIGNMENT | AUTHORIZATION => self.ctx.demand_roles(),
-            MEMBERSHIP => self.ctx.guard_groups(conn, rows.iter().map(|e| e.from_key).collect()),
-            _ => Ok(()),
-        }
-    }
-
-    fn record(&self, conn: &mut Conn, value: &str, element: &str) -> Result<bool> {
+    pub(super) fn record(&self, conn: &mut Conn, value: &str, element: &str) -> Result<bool> {
         let row = UnresolvedRow {
             key: self.key,
             relation: self.relationship.relation.clone(),
@@ -480,21 +291,10 @@ impl Writer<'_> {
         Ok(unresolved::add(conn, self.ctx.actor.tenant, &[row])? > 0)
     }
 
-    fn unresolved(&self, conn: &mut Conn) -> Result<Vec<UnresolvedRow>> {
+    pub(super) fn unresolved(&self, conn: &mut Conn) -> Result<Vec<UnresolvedRow>> {
         let mut all = unresolved::of(conn, self.ctx.actor.tenant, self.key)?;
         all.retain(|row| row.relation == self.relationship.relation);
         Ok(all)
-    }
-
-    fn duplicate(&self, conn: &mut Conn, edge: &EdgeRow) -> Result<Fault> {
-        let (far_kind, far) = far_end(edge, self.relationship.side);
-        let ends = [(self.kind.name.clone(), self.key), (far_kind, far)];
-        let labels = self.ctx.labels(conn, ends.into_iter())?;
-        let name = |key: Key| {
-            labels.get(&key).map_or_else(String::new, |l| format!("{}/{}", l.kind.collection, encode_segment(&l.wire_id)))
-        };
-        let text = format!("Managed object '{}' has already been assigned relationship '{}'.", name(self.key), name(far));
-        Ok(Fault::new(Kind::PreconditionFailed, text))
     }
 
     /// The SCIM elements that the attribute of this relationship shows.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::grants::ROLE;
 use super::{Context, Result, temporal};
 use crate::domain::key::Key;
-use crate::domain::resource::{EffectiveRole, Via};
+use crate::domain::resource::{EffectiveRole, RoleWay, Via};
 use crate::domain::schema::relationship::{BUNDLE, GRANT, MAX_DEPTH, MEMBERSHIP};
 use crate::domain::schema::{ObjectType, Side};
 use crate::domain::temporal::{Interval, holds};
@@ -98,11 +98,13 @@ pub(crate) fn roles_through(
     let mut out = HashMap::with_capacity(keys.len());
     for (key, roles) in held {
         let mut list = Vec::with_capacity(roles.len());
-        for (role, (via, edge)) in roles {
-            let Some(label) = names.get(&role) else { continue };
-            let properties = edge.map(super::load::edge).transpose()?.map(|edge| edge.kept).unwrap_or_default();
+        for (role, how) in &roles {
+            let Some(label) = names.get(role) else { continue };
+            let direct = Some(&how.step.edge).filter(|_| how.via != Via::Bundle);
+            let properties = direct.map(super::load::edge).transpose()?.map(|edge| edge.kept).unwrap_or_default();
             let name = label.name.clone().unwrap_or_default();
-            list.push(EffectiveRole { key: role, wire_id: label.wire_id.clone(), name, via, properties });
+            let way = grants.way(&roles, how);
+            list.push(EffectiveRole { key: *role, wire_id: label.wire_id.clone(), name, via: how.via, properties, way });
         }
         if !list.is_empty() {
             out.insert(key, list);
@@ -116,6 +118,12 @@ pub(crate) fn roles_through(
 pub(crate) struct Timed {
     pub(crate) edge: EdgeRow,
     pub(crate) interval: Option<Interval>,
+}
+
+/// How a role is held first: by which grant, or by its place in which bundle.
+struct How<'g> {
+    via: Via,
+    step: &'g Timed,
 }
 
 /// What decides which roles some holders have in effect, in and out of its time: what they are granted, what is bundled in
@@ -169,27 +177,50 @@ impl Grants {
         holds([timed.interval, self.roles.get(&timed.edge.to_key).copied()], at)
     }
 
-    /// The roles that one has at an instant, by itself and through `groups`, with the first way and the edge of a direct one.
-    fn held<'g>(&'g self, own: Key, groups: &BTreeSet<Key>, at: Timestamp) -> BTreeMap<Key, (Via, Option<&'g EdgeRow>)> {
+    /// From a role back to the grant that it comes from.
+    fn way(&self, roles: &BTreeMap<Key, How<'_>>, how: &How<'_>) -> RoleWay {
+        let mut step = how.step;
+        let (grant, holder, since) = (step.edge.id, step.edge.from_key, step.edge.created);
+        let mut out = RoleWay { grant, holder, bundles: Vec::new(), since, until: None };
+        for _ in 0..=MAX_DEPTH {
+            let constraints = [step.interval, self.roles.get(&step.edge.to_key).copied()];
+            out.until = constraints.into_iter().flatten().map(|interval| interval.end).chain(out.until).min();
+            out.since = out.since.max(step.edge.created);
+            (out.grant, out.holder) = (step.edge.id, step.edge.from_key);
+            if step.edge.relation != BUNDLE {
+                break;
+            }
+            out.bundles.insert(0, step.edge.from_key);
+            match roles.get(&step.edge.from_key) {
+                Some(above) => step = above.step,
+                None => break,
+            }
+        }
+        out
+    }
+
+    /// The roles that one has at an instant, by itself and through `groups`, each with the first way.
+    fn held<'g>(&'g self, own: Key, groups: &BTreeSet<Key>, at: Timestamp) -> BTreeMap<Key, How<'g>> {
         let of = |key: &Key| self.of.get(key).into_iter().flatten().filter(|timed| self.gives(timed, at));
         let own = of(&own).map(|t| (t, if t.edge.is_conditional() { Via::Conditional } else { Via::Direct }));
         let through = groups.iter().flat_map(of).map(|t| (t, Via::Group));
-        let mut best: BTreeMap<Key, (Via, Option<&EdgeRow>)> = BTreeMap::new();
-        for (timed, via) in own.chain(through) {
-            let slot = best.entry(timed.edge.to_key).or_insert((via, Some(&timed.edge)));
-            if via < slot.0 {
-                *slot = (via, Some(&timed.edge));
+        let mut best: BTreeMap<Key, How<'_>> = BTreeMap::new();
+        for (step, via) in own.chain(through) {
+            let slot = best.entry(step.edge.to_key).or_insert(How { via, step });
+            if via < slot.via {
+                *slot = How { via, step };
             }
         }
         let mut open: Vec<Key> = if self.parts.is_empty() { Vec::new() } else { best.keys().copied().collect() };
         while let Some(bundle) = open.pop() {
             for timed in self.parts.get(&bundle).into_iter().flatten().filter(|timed| self.gives(timed, at)) {
+                let how = || How { via: Via::Bundle, step: timed };
                 let slot = best.entry(timed.edge.to_key).or_insert_with(|| {
                     open.push(timed.edge.to_key);
-                    (Via::Bundle, None)
+                    how()
                 });
-                if Via::Bundle < slot.0 {
-                    *slot = (Via::Bundle, None);
+                if Via::Bundle < slot.via {
+                    *slot = how();
                 }
             }
         }

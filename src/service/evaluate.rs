@@ -93,6 +93,8 @@ impl Service {
 impl Context {
     fn evaluate(&self, conn: &mut Conn, question: &Question) -> Result<Evaluation> {
         self.demand_roles()?;
+        // By types that have changed an index may seem empty.
+        self.hold_types(conn)?;
         let tenant = self.actor.tenant;
         let role = question.role.as_deref().map(|id| self.find(conn, &*self.kind(ROLE)?, id)).transpose()?.map(|row| row.key);
         let own = match role {
@@ -102,7 +104,7 @@ impl Context {
         let source = question.condition.clone().unwrap_or(own);
         let subject = self.kind(SUBJECT)?;
         let condition = source.map(|source| Condition::parse(&source, &subject, &self.actor.types)).transpose()?;
-        let comparison = Comparison::new(self, conn, role, condition.map(Into::into), BATCH)?;
+        let mut comparison = Comparison::new(self, conn, role, condition.map(Into::into), BATCH)?;
         let first = question.after.is_none();
         let (mut counts, mut after) = (Counts::default(), question.after);
         let mut found: Vec<(Key, Outcome)> = Vec::new();

@@ -65,6 +65,16 @@ impl Context {
         changed.map_or(Ok(()), |changed| self.object_moved(conn, kind, row.key, &changed))
     }
 
+    /// Brings the conditional grants of an object that did not change in line with every condition, and those that hang on it.
+    pub(super) fn regrant_all(&self, conn: &mut Conn, kind: &Arc<ObjectType>, row: &ObjectRow, doc: &Doc) -> Result<()> {
+        if kind.name != SUBJECT {
+            // As if everything it has were new to it.
+            return self.regrant(conn, kind, row, Some(&Doc::new()), doc);
+        }
+        self.reconsider_user(conn, kind, row, None, doc, false)?;
+        self.object_moved(conn, kind, row.key, &condition::changed_paths(kind, &Doc::new(), doc))
+    }
+
     fn subject_changed(
         &self,
         conn: &mut Conn,
@@ -72,6 +82,18 @@ impl Context {
         row: &ObjectRow,
         changed: Option<&BTreeSet<String>>,
         after: &Doc,
+    ) -> Result<()> {
+        self.reconsider_user(conn, kind, row, changed, after, changed.is_none())
+    }
+
+    fn reconsider_user(
+        &self,
+        conn: &mut Conn,
+        kind: &Arc<ObjectType>,
+        row: &ObjectRow,
+        changed: Option<&BTreeSet<String>>,
+        after: &Doc,
+        made: bool,
     ) -> Result<()> {
         let tenant = self.actor.tenant;
         if !conditions::any(conn, tenant)? {
@@ -81,7 +103,7 @@ impl Context {
         let docs = vec![(row.key, seen(&row.wire_id, after))];
         let views = views::of_documents(conn, tenant, &self.actor.types, kind, docs, &routes)?;
         // With what was only just made, the edges alone may have given something already.
-        let fresh = changed.is_none() && routes.is_empty();
+        let fresh = made && routes.is_empty();
         self.reevaluate(conn, &views, changed, fresh)
     }
 

@@ -72,7 +72,8 @@ impl Service {
             .await
     }
 
-    /// Changes the roles of a service account.
+    /// Changes the roles of a service account. Tokens that are out keep the roles they were given (row P68), unless `revoke`
+    /// ends them in the same transaction.
     ///
     /// # Errors
     /// [`Kind::NotFound`] for the account, or a role to remove that it does not hold; [`Kind::InvalidValue`] for an unknown role,
@@ -83,6 +84,7 @@ impl Service {
         wire_id: String,
         change: RolesChange,
         precondition: Precondition,
+        revoke: bool,
     ) -> Result<HeldRoles> {
         self.write(actor, move |ctx, tx| {
             let kind = ctx.kind(SERVICE_ACCOUNT)?;
@@ -121,6 +123,9 @@ impl Service {
             let fresh = fresh.iter().map(|id| reference(id, None)).collect();
             let writes = [write(RelationshipChange::Remove(gone)), write(RelationshipChange::Add(fresh))];
             ctx.write_relationships(tx, &kind, row.key, &writes)?;
+            if revoke {
+                ctx.revoke_tokens(tx, &row)?;
+            }
             Ok(HeldRoles { names, updated: if changed { ctx.now.max(last) } else { last } })
         })
         .await

@@ -72,8 +72,23 @@ impl Service {
     ) -> Result<Progress> {
         let types = self.registry(tenant).await?;
         let ctx = self.context(&Actor::internal(tenant, types, &format!("job {id}")));
-        let step = move |tx: &mut Tx<'_>| if fence(tx)? { ctx.step_job(tx, id) } else { Ok(Progress::Elsewhere) };
-        let progress = self.store().write(tenant, step).await?;
+        let step = move |tx: &mut Tx<'_>| {
+            if !fence(tx)? {
+                return Ok(Progress::Elsewhere);
+            }
+            // By types that have changed an index may seem empty.
+            ctx.hold_types(tx)?;
+            ctx.step_job(tx, id)
+        };
+        let stepped = self.store().write(tenant, step).await;
+        self.inner.candidates.settle(id, stepped.is_ok());
+        let progress = match stepped {
+            Err(ServiceError::TypesMoved) => return Ok(Progress::More),
+            stepped => stepped?,
+        };
+        if progress != Progress::More {
+            self.inner.candidates.forget(id);
+        }
         if matches!(progress, Progress::Done | Progress::Failed) {
             // What was unfinished is so no more.
             self.reload(tenant).await?;

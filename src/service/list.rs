@@ -73,16 +73,16 @@ impl Service {
         Ok(Page { resources, total: found.total, more: found.more })
     }
 
-    /// Those of the objects that exist, without relationships, in the order of `keys`.
+    /// Those of the objects that exist, with the relationships that are needed, in the order of `keys`.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn by_keys(&self, actor: &Actor, kind: Arc<ObjectType>, keys: Vec<Key>) -> Result<Vec<Resource>> {
+    pub async fn by_keys(&self, actor: &Actor, kind: Arc<ObjectType>, keys: Vec<Key>, needs: Needs) -> Result<Vec<Resource>> {
         let ctx = self.context(actor);
         self.store()
             .read(move |conn| {
                 let rows = objects::many(conn, ctx.actor.tenant, &kind.name, &keys)?;
-                ctx.resources(conn, &kind, rows, &Needs::nothing())
+                ctx.resources(conn, &kind, rows, &needs)
             })
             .await
     }

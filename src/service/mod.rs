@@ -6,6 +6,7 @@ pub mod accounts;
 mod admit;
 mod assignments;
 pub mod bulk;
+mod candidates;
 pub mod changes;
 pub mod check;
 pub mod command;
@@ -14,23 +15,30 @@ pub mod credentials;
 mod dependants;
 pub mod doctor;
 pub mod edge_bulk;
+mod edge_guard;
 pub mod edge_query;
+mod edge_replace;
 mod edge_walk;
 pub mod edges;
 pub mod effective;
 pub mod effects;
 pub mod ends;
 pub mod error;
+mod escalation;
 pub mod evaluate;
+mod explain;
+mod federations;
 pub mod findings;
 pub mod grants;
 pub mod identities;
 pub mod inbound;
+pub mod issuers;
 pub mod jobs;
 pub mod list;
 pub mod load;
 pub mod objects;
 pub mod only;
+pub mod people;
 mod permissions;
 pub mod policies;
 pub mod policy;
@@ -47,8 +55,10 @@ pub mod tenants;
 pub mod totals;
 mod type_data;
 pub mod types;
+mod uses;
 mod views;
 mod walk;
+mod warnings;
 pub mod write;
 
 use std::collections::HashMap;
@@ -89,6 +99,7 @@ struct Inner {
     witness: OnceLock<types::Witness>,
     paths: RwLock<Numbers>,
     conditions: conditions::Compiled,
+    candidates: candidates::Kept,
     policies: policies::Compiled,
     guard: inbound::Guard,
     // Whether clients may not choose the ids of what they make.
@@ -99,6 +110,8 @@ struct Inner {
     // Most grants that one write changes by itself.
     most_grants: AtomicUsize,
     epochs: Epochs,
+    // Permissions that were used, until it is written down.
+    used: uses::Used,
 }
 
 /// What every step of a use-case is given: who asks, when, and the shared tables.
@@ -113,6 +126,8 @@ pub(crate) struct Context {
     pub(crate) started: write::Started,
     /// Clients whose tokens the write ended.
     pub(crate) stale: credentials::Stale,
+    /// What the write touched that there may be something to say of.
+    pub(crate) touched: warnings::Touched,
 }
 
 impl Service {
@@ -131,6 +146,7 @@ impl Service {
             witness: OnceLock::new(),
             paths: RwLock::default(),
             conditions: conditions::Compiled::default(),
+            candidates: candidates::Kept::default(),
             policies: policies::Compiled::default(),
             guard,
             own_ids: AtomicBool::new(false),
@@ -138,6 +154,7 @@ impl Service {
             totals: totals::Totals::default(),
             most_grants: AtomicUsize::new(MOST_GRANTS),
             epochs: Epochs::default(),
+            used: uses::Used::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -191,6 +208,7 @@ impl Service {
             journal: None,
             started: write::Started::default(),
             stale: Default::default(),
+            touched: Default::default(),
         }
     }
 

@@ -6,8 +6,11 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Map, Value};
 
+use super::credentials::{ACCOUNT, check_method};
+use super::grants::ROLE;
 use super::load::{Needs, document, parsed};
 use super::save::Content;
+use super::warnings::Touch;
 use super::{Context, Result, Service, inbound, permissions};
 use crate::domain::actor::Actor;
 use crate::domain::document::values;
@@ -17,7 +20,7 @@ use crate::domain::relation::{Precondition, RelationshipWrite};
 use crate::domain::resource::Resource;
 use crate::domain::schema::relationship::{GRANT, MEMBERSHIP};
 use crate::domain::schema::{ObjectType, Side};
-use crate::domain::scope::Action;
+use crate::domain::scope::{Action, Permission, Scope};
 use crate::domain::written;
 use crate::runtime::random;
 use crate::store::objects::ObjectRow;
@@ -170,6 +173,10 @@ impl Context {
     /// Refuses writes of roles, grants and conditions to callers without that scope.
     pub(crate) fn demand_roles(&self) -> Result<()> {
         if self.actor.may(Action::Roles) {
+            if let Some(token) = self.actor.token.filter(|_| !self.actor.scopes.contains(Scope::ADMIN)) {
+                let permission = Permission::new(self.actor.dialect, Action::Roles);
+                self.service.used(self.actor.tenant, token, permission.scope().name());
+            }
             return Ok(());
         }
         let scope = format!("{}.roles", self.actor.dialect.name());
@@ -209,12 +216,17 @@ impl Context {
         }
         self.admit(conn, kind, wire_id, None, &content.doc)?;
         permissions::check(kind, None, &content.doc)?;
+        check_method(kind, None, &content.doc)?;
+        self.guard_definition(conn, kind, key, None, &content.doc)?;
         let row = self.insert(conn, kind, key, wire_id, &content)?;
         let change = self.object_change(kind, key, row.rev, None, Some((&content.doc, content.external_id.as_deref())));
         self.record(conn, &[change])?;
         self.write_relationships(conn, kind, key, &draft.relationships)?;
         self.time_role(conn, &kind.name, key, None, &content.doc)?;
         self.regrant(conn, kind, &row, None, &content.doc)?;
+        if kind.name == ACCOUNT {
+            self.touched.note(Touch::Account(key));
+        }
         self.one_written(conn, kind, row, needs)
     }
 
@@ -256,9 +268,18 @@ impl Context {
             self.end_tokens(conn, &kind.name, key)?;
         }
         let moved = self.write_relationships(conn, kind, key, &draft.relationships)?;
+        let related = !draft.relationships.is_empty();
         let content = Content { doc: draft.doc, external_id: draft.external_id };
         permissions::check(kind, Some(&before.doc), &content.doc)?;
+        check_method(kind, Some(&before.doc), &content.doc)?;
+        self.guard_definition(conn, kind, key, Some(&before.doc), &content.doc)?;
+        self.guard_identity(conn, &before, &content)?;
         let same = content.doc == before.doc && content.external_id == before.external_id;
+        match kind.name.as_str() {
+            ACCOUNT if related => self.touched.note(Touch::Account(key)),
+            ROLE if !same => self.touched.note(Touch::Role(key)),
+            _ => {}
+        }
         let row = if same && !moved {
             row
         } else {

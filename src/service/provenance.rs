@@ -7,11 +7,10 @@ use serde_json::Value;
 
 use super::effective::{Grants, Timed};
 use super::grants::{ROLE, SUBJECT};
-use super::load::{self, Label};
-use super::views::seen;
+use super::load::Label;
 use super::{Context, Result, Service};
 use crate::domain::actor::Actor;
-use crate::domain::clauses::{self, Clause, Values};
+use crate::domain::condition::{Part, Term, View};
 use crate::domain::key::Key;
 use crate::domain::resource::Via;
 use crate::domain::schema::relationship::{MAX_DEPTH, MEMBERSHIP};
@@ -19,7 +18,8 @@ use crate::domain::schema::{ObjectType, Side};
 use crate::domain::temporal::Interval;
 use crate::domain::time::Timestamp;
 use crate::store::changes::{self, ChangeRow};
-use crate::store::{Conn, audit, conditions, edges};
+use crate::store::objects::ObjectRow;
+use crate::store::{Conn, audit, condition_watches, conditions, edges};
 
 /// Most ways that are followed in all, and that are told of one role.
 const WAYS: usize = 10_000;
@@ -94,8 +94,8 @@ pub struct Way {
 pub struct Matched {
     /// As it was written.
     pub source: String,
-    /// Its parts, with the values that met them by attribute.
-    pub terms: Vec<(String, Values)>,
+    /// Its parts, with the values that met them.
+    pub terms: Vec<Term>,
 }
 
 /// A role that is nearly held.
@@ -114,10 +114,8 @@ pub enum NearMiss {
         role: Named,
         /// The condition as it was written.
         source: String,
-        /// The part that fails.
-        failing: String,
-        /// What the principal has instead, by attribute.
-        values: Values,
+        /// The part that fails, with what there is instead.
+        failing: Term,
     },
 }
 
@@ -128,12 +126,17 @@ impl Service {
     /// [`Kind::NotFound`](crate::domain::error::Kind::NotFound).
     pub async fn explain_roles(&self, actor: &Actor, kind: Arc<ObjectType>, wire_id: String) -> Result<Explanation> {
         let ctx = self.context(actor);
-        self.store().read(move |conn| ctx.explain_roles(conn, &kind, &wire_id)).await
+        self.store()
+            .read(move |conn| {
+                let row = ctx.find(conn, &kind, &wire_id)?;
+                ctx.explain_roles(conn, &kind, row, None)
+            })
+            .await
     }
 }
 
 // A role, its condition, and the part of it that fails.
-type Missed = (Key, String, Clause);
+type Missed = (Key, String, Part);
 
 // One way before it is named: who holds the grant, the grant, and the places in bundles that follow.
 struct Raw<'g> {
@@ -154,21 +157,30 @@ impl<'g> Raw<'g> {
 }
 
 impl Context {
-    fn explain_roles(&self, conn: &mut Conn, kind: &Arc<ObjectType>, wire_id: &str) -> Result<Explanation> {
-        let row = self.find(conn, kind, wire_id)?;
+    /// Why an object holds its roles, and which it nearly holds; of `only` those, if they are given.
+    pub(super) fn explain_roles(
+        &self,
+        conn: &mut Conn,
+        kind: &Arc<ObjectType>,
+        row: ObjectRow,
+        only: Option<&BTreeSet<Key>>,
+    ) -> Result<Explanation> {
         let below = self.lineage(conn, row.key)?;
         let holders: Vec<Key> = std::iter::once(row.key).chain(below.keys().copied()).collect();
         let grants = Grants::load(self, conn, &holders)?;
-        let (ways, mut cut) = self.ways(&grants, &holders);
-        let doc = seen(&row.wire_id, &load::document(&row)?);
-        let (missed, more) = if kind.name == SUBJECT { self.missed(conn, kind, &doc, &ways)? } else { (Vec::new(), false) };
+        let (mut ways, mut cut) = self.ways(&grants, &holders);
+        if let Some(only) = only {
+            ways.retain(|role, _| only.contains(role));
+        }
+        let view = if kind.name == SUBJECT { self.view(conn, kind, &row)? } else { None };
+        let (missed, more) = view.as_ref().map_or(Ok((Vec::new(), false)), |view| self.missed(conn, view, &ways, only))?;
         cut |= more;
         let passed = ways.values().flatten().flat_map(|way| way.steps().map(|step| step.edge.to_key));
         let roles: BTreeSet<Key> = passed.chain(missed.iter().map(|(role, ..)| *role)).collect();
         let of = |name: &str, key: &Key| (name.to_owned(), *key);
         let ends = roles.iter().map(|key| of(ROLE, key)).chain(below.keys().map(|key| of("group", key)));
         let labels = self.labels(conn, ends)?;
-        let told = Told { kind, principal: row.key, below, labels, made: self.made(conn, &ways)?, doc };
+        let told = Told { principal: row.key, below, labels, made: self.made(conn, &ways)?, view };
         let mut out = Explanation { wire_id: row.wire_id, at: self.now, roles: Vec::new(), near: Vec::new(), cut };
         for (role, mut all) in ways {
             let Some(named) = told.named(role) else { continue };
@@ -198,9 +210,8 @@ impl Context {
         out.cut |= out.near.len() > MISSES;
         out.near.truncate(MISSES);
         for (role, source, failing) in missed {
-            let Some(named) = told.named(role) else { continue };
-            let values = failing.values(kind, &told.doc);
-            out.near.push(NearMiss::Condition { role: named, source, failing: failing.text, values });
+            let (Some(named), Some(view)) = (told.named(role), &told.view) else { continue };
+            out.near.push(NearMiss::Condition { role: named, source, failing: failing.told(view) });
         }
         Ok(out)
     }
@@ -265,20 +276,35 @@ impl Context {
         Ok(rows.into_iter().filter_map(|row| Some((edge(&row)?, row))).collect())
     }
 
+    /// A user as conditions see it.
+    fn view(&self, conn: &mut Conn, kind: &Arc<ObjectType>, row: &ObjectRow) -> Result<Option<View>> {
+        let routes = condition_watches::routes(conn, self.actor.tenant)?;
+        Ok(self.views_of(conn, kind, std::slice::from_ref(row), &routes)?.pop().map(|(_, view)| view))
+    }
+
+    /// The parts of a condition that was accepted when it was saved.
+    fn parts(&self, source: &str, user: &View) -> Result<Vec<Part>> {
+        let kept = self.service.inner.conditions.get(self.actor.tenant, source, &user.kind, &self.actor.types)?;
+        Ok(kept.condition.parts(&user.kind, &self.actor.types))
+    }
+
     /// Conditions of which one part fails, those first of which the most holds; and whether there are more.
     fn missed(
         &self,
         conn: &mut Conn,
-        kind: &ObjectType,
-        doc: &serde_json::Map<String, Value>,
+        user: &View,
         ways: &BTreeMap<Key, Vec<Raw<'_>>>,
+        only: Option<&BTreeSet<Key>>,
     ) -> Result<(Vec<Missed>, bool)> {
-        let page = audit::condition_page(conn, self.actor.tenant, None, ASKED)?;
+        let page = match only {
+            Some(only) => conditions::many(conn, self.actor.tenant, &only.iter().copied().collect::<Vec<_>>())?,
+            None => audit::condition_page(conn, self.actor.tenant, None, ASKED)?,
+        };
         let mut cut = i64::try_from(page.len()) == Ok(ASKED);
         let mut found = Vec::new();
         for row in page.into_iter().filter(|row| !ways.contains_key(&row.role_key)) {
             let (hold, mut fail): (Vec<_>, Vec<_>) =
-                clauses::of_condition(&row.source, kind).into_iter().partition(|clause| clause.holds(kind, doc));
+                self.parts(&row.source, user)?.into_iter().partition(|part| part.holds(user));
             if let (1, Some(failing)) = (fail.len(), fail.pop()) {
                 found.push((hold.len(), row.role_key, row.source, failing));
             }
@@ -298,16 +324,16 @@ fn span(grants: &Grants, way: &Raw<'_>) -> Option<Interval> {
 }
 
 // What it takes to put ways into words.
-struct Told<'a> {
-    kind: &'a ObjectType,
+struct Told {
     principal: Key,
     below: BTreeMap<Key, Key>,
     labels: HashMap<Key, Label>,
     made: HashMap<Key, ChangeRow>,
-    doc: serde_json::Map<String, Value>,
+    // A user as conditions see it; they give nothing to others.
+    view: Option<View>,
 }
 
-impl Told<'_> {
+impl Told {
     fn named(&self, key: Key) -> Option<Named> {
         let label = self.labels.get(&key)?;
         Some(Named { kind: label.kind.clone(), wire_id: label.wire_id.clone(), name: label.name.clone() })
@@ -350,12 +376,8 @@ impl Told<'_> {
     }
 
     fn condition(&self, ctx: &Context, conn: &mut Conn, role: Key) -> Result<Option<Matched>> {
-        let Some(row) = conditions::get(conn, ctx.actor.tenant, role)? else { return Ok(None) };
-        let parts = clauses::of_condition(&row.source, self.kind);
-        let terms = parts.into_iter().map(|clause| {
-            let values = clause.values(self.kind, &self.doc);
-            (clause.text, values)
-        });
-        Ok(Some(Matched { terms: terms.collect(), source: row.source }))
+        let (Some(row), Some(view)) = (conditions::get(conn, ctx.actor.tenant, role)?, &self.view) else { return Ok(None) };
+        let terms = ctx.parts(&row.source, view)?.into_iter().map(|part| part.told(view)).collect();
+        Ok(Some(Matched { terms, source: row.source }))
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::candidates::Candidates;
 use super::conditions::Kept;
 use super::grants::{BATCH, CONDITION, ROLE, SUBJECT, held};
 use super::jobs::{GRANTS, Next};
@@ -17,6 +18,7 @@ use crate::domain::key::Key;
 use crate::domain::relation::CONDITIONAL;
 use crate::domain::schema::ObjectType;
 use crate::runtime::random;
+use crate::store::changes::ChangeRow;
 use crate::store::edges::EdgeRow;
 use crate::store::jobs::{JobRow, status};
 use crate::store::objects::ObjectRow;
@@ -43,6 +45,9 @@ pub(super) struct Comparison {
     routes: BTreeSet<String>,
     // Most rows of a page.
     batch: usize,
+    candidates: Option<Arc<Candidates>>,
+    // Whether they were read in another transaction, and are verified like everybody who holds the role.
+    verify: bool,
 }
 
 /// What stands between two keys.
@@ -80,20 +85,29 @@ impl Comparison {
             None => None,
         };
         let routes = condition.as_ref().map(|(kept, _)| kept.condition.routes()).unwrap_or_default();
-        Ok(Self { subject, role, condition, routes, batch })
+        Ok(Self { subject, role, condition, routes, batch, candidates: None, verify: false })
+    }
+
+    /// Who may match after a key: with what was read before, if that reaches as far.
+    fn candidates(&mut self, ctx: &Context, conn: &mut Conn, after: Option<Key>) -> Result<Vec<Key>> {
+        let Some((_, plan)) = &self.condition else { return Ok(Vec::new()) };
+        if let Some(next) = self.candidates.as_ref().and_then(|candidates| candidates.next(after, self.batch)) {
+            return Ok(next.to_vec());
+        }
+        let read = Candidates::read(conn, ctx.actor.tenant, SUBJECT, &plan.predicate, after)?;
+        let next = read.next(after, self.batch).unwrap_or_default().to_vec();
+        self.candidates = Some(Arc::new(read));
+        Ok(next)
     }
 
     /// The page after a key.
-    pub(super) fn page(&self, ctx: &Context, conn: &mut Conn, after: Option<Key>) -> Result<Page> {
+    pub(super) fn page(&mut self, ctx: &Context, conn: &mut Conn, after: Option<Key>) -> Result<Page> {
         let (tenant, most) = (ctx.actor.tenant, load::limit(self.batch));
         let mut edges = match self.role {
             Some(role) => holders::page(conn, tenant, held(role), after, most)?,
             None => Vec::new(),
         };
-        let mut keys = match &self.condition {
-            Some((_, plan)) => query::select(conn, tenant, SUBJECT, &plan.predicate, after, most)?,
-            None => Vec::new(),
-        };
+        let mut keys = self.candidates(ctx, conn, after)?;
         // As far as both are known.
         let ends = [edges.last().map(|edge| edge.from_key), keys.last().copied()];
         let full = [edges.len() == self.batch, keys.len() == self.batch];
@@ -103,9 +117,14 @@ impl Comparison {
             keys.retain(|key| *key <= next);
         }
         let mut out = Page { next, looked_at: edges.len().max(keys.len()), ..Page::default() };
+        let holding: BTreeSet<Key> = edges.iter().map(|edge| edge.from_key).collect();
+        if self.verify {
+            keys.extend(&holding);
+            keys.sort_unstable();
+            keys.dedup();
+        }
         let matching = self.matching(ctx, conn, keys, &mut out.failures)?;
         out.matching = matching.len();
-        let holding: BTreeSet<Key> = edges.iter().map(|edge| edge.from_key).collect();
         out.loses = edges.into_iter().filter(|edge| !matching.contains(&edge.from_key)).collect();
         out.gains = matching.into_iter().filter(|key| !holding.contains(key)).collect();
         Ok(out)
@@ -119,7 +138,7 @@ impl Comparison {
         failures: &mut Vec<(Key, EvalError)>,
     ) -> Result<BTreeSet<Key>> {
         let Some((kept, plan)) = self.condition.as_ref().filter(|_| !keys.is_empty()) else { return Ok(BTreeSet::new()) };
-        if plan.exact {
+        if plan.exact && !self.verify {
             return Ok(keys.into_iter().collect());
         }
         let rows = objects::many(conn, ctx.actor.tenant, SUBJECT, &keys)?;
@@ -153,10 +172,10 @@ impl Context {
 
     /// Brings the edges of a role in line with its condition, in this transaction as far as one write goes.
     pub(super) fn recompute(&self, conn: &mut Conn, role: &ObjectRow, source: Option<&str>) -> Result<()> {
-        self.end_recomputation(conn, role.key)?;
+        self.end_recomputation(conn, role)?;
         let condition = source.map(|source| self.compiled(source)).transpose()?;
         let most = self.service.most_grants();
-        let comparison = Comparison::new(self, conn, Some(role.key), condition, BATCH.min(most.max(1)))?;
+        let mut comparison = Comparison::new(self, conn, Some(role.key), condition, BATCH.min(most.max(1)))?;
         let (mut after, mut changed, mut looked_at) = (None, 0, 0);
         loop {
             let page = comparison.page(self, conn, after)?;
@@ -184,7 +203,7 @@ impl Context {
     /// Puts a job up that goes on after a key, in the place of one that is at the role.
     pub(super) fn begin_recomputation(&self, conn: &mut Conn, role: &ObjectRow, after: Option<Key>) -> Result<()> {
         let tenant = self.actor.tenant;
-        self.end_recomputation(conn, role.key)?;
+        self.end_recomputation(conn, role)?;
         let source = conditions::get(conn, tenant, role.key)?.map(|row| row.source);
         let condition = source.map(|source| self.compiled(&source)).transpose()?;
         let total = Comparison::new(self, conn, Some(role.key), condition, BATCH)?.total(self, conn)?;
@@ -208,9 +227,10 @@ impl Context {
     }
 
     // A job that is at the role is of no use any more.
-    fn end_recomputation(&self, conn: &mut Conn, role: Key) -> Result<()> {
+    fn end_recomputation(&self, conn: &mut Conn, role: &ObjectRow) -> Result<()> {
         let tenant = self.actor.tenant;
-        let Some(job) = recomputations::remove(conn, tenant, role)? else { return Ok(()) };
+        let Some(job) = recomputations::remove(conn, tenant, role.key)? else { return Ok(()) };
+        self.record(conn, &[self.recomputed_change(ROLE, role.key, role.rev)])?;
         if let Some(mut row) = jobs::get(conn, tenant, job)? {
             status::REPLACED.clone_into(&mut row.status);
             row.modified = self.now;
@@ -259,8 +279,14 @@ pub(super) fn step(ctx: &Context, conn: &mut Conn, row: &JobRow) -> Result<Next>
     let source = conditions::get(conn, tenant, state.role)?.map(|row| row.source);
     let condition = source.map(|source| ctx.compiled(&source)).transpose()?;
     // Of what it gains and what it loses together no more than a batch.
-    let comparison = Comparison::new(ctx, conn, Some(state.role), condition, BATCH / 2)?;
+    let mut comparison = Comparison::new(ctx, conn, Some(state.role), condition, BATCH / 2)?;
+    // Whoever came to match since they were read was given the role by the write that made it so.
+    comparison.verify = true;
+    comparison.candidates = ctx.service.inner.candidates.get(row.id);
     let page = comparison.page(ctx, conn, state.after)?;
+    if let Some(candidates) = comparison.candidates.take() {
+        ctx.service.inner.candidates.note(row.id, candidates);
+    }
     ctx.turn(conn, state.role, &comparison, &page)?;
     match page.next {
         Some(_) => {
@@ -269,6 +295,10 @@ pub(super) fn step(ctx: &Context, conn: &mut Conn, row: &JobRow) -> Result<Next>
         }
         None => {
             recomputations::remove(conn, tenant, state.role)?;
+            // What targets were shown of users whose edges the walk left as they were hung on the condition.
+            let role = objects::many(conn, tenant, ROLE, &[state.role])?;
+            let over: Vec<ChangeRow> = role.iter().map(|role| ctx.recomputed_change(ROLE, role.key, role.rev)).collect();
+            ctx.record(conn, &over)?;
             Ok(Next::Done)
         }
     }

@@ -16,6 +16,9 @@ pub const DEFAULT: &str = "default";
 /// Name of the setting that tells the Unicode tables of the index.
 const TABLES: &str = "unicode_tables";
 
+/// Name of the setting that tells since when the uses of permissions are noted.
+pub(super) const USES_SINCE: &str = "permission_uses_since";
+
 /// The tenant under which operator work is queued with the writer; no row carries it.
 const NOBODY: TenantId = TenantId(0);
 
@@ -96,6 +99,9 @@ impl Service {
                         service.reindex_all(tx, tenant.id)?;
                     }
                     settings::set(tx, TABLES, normal::TABLES)?;
+                }
+                if settings::get(tx, USES_SINCE)?.is_none() {
+                    settings::set(tx, USES_SINCE, &created.to_string())?;
                 }
                 // After the index is known to be good: a new database has nothing to index anew.
                 for tenant in &all {

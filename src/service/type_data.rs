@@ -5,7 +5,7 @@ use super::{Context, Result, load};
 use crate::domain::condition::Condition;
 use crate::domain::error::{Fault, Kind};
 use crate::domain::schema::change::{Change, Demand, contradicts};
-use crate::domain::schema::{ObjectType, Registry};
+use crate::domain::schema::{IdmForm, ObjectType, Registry};
 use crate::store::query::{self, Predicate};
 use crate::store::{Conn, audit, edges, objects};
 
@@ -13,7 +13,14 @@ use crate::store::{Conn, audit, edges, objects};
 const BATCH: i64 = 500;
 
 /// Checks every demand of a change of `old`, which becomes what it is in `after`, or goes.
-pub(super) fn check(ctx: &Context, conn: &mut Conn, old: &ObjectType, after: &Registry, change: &Change) -> Result<()> {
+pub(super) fn check(
+    ctx: &Context,
+    conn: &mut Conn,
+    old: &ObjectType,
+    before: &Registry,
+    after: &Registry,
+    change: &Change,
+) -> Result<()> {
     let tenant = ctx.actor.tenant;
     for demand in &change.demands {
         let (count, text) = match demand {
@@ -39,7 +46,12 @@ pub(super) fn check(ctx: &Context, conn: &mut Conn, old: &ObjectType, after: &Re
     if let Some(new) = after.by_name(&old.name).filter(|_| change.reads_documents()) {
         documents(ctx, conn, old, new, change)?;
     }
-    if change.demands.is_empty() { Ok(()) } else { conditions(ctx, conn, after) }
+    let renamed = after.by_name(&old.name).is_some_and(|new| properties(new) != properties(old));
+    if change.demands.is_empty() && !renamed { Ok(()) } else { conditions(ctx, conn, before, after) }
+}
+
+fn properties(kind: &ObjectType) -> Vec<(&str, String, IdmForm)> {
+    kind.properties.iter().map(|p| (p.name.as_str(), kind.path_text(p.path), p.form)).collect()
 }
 
 fn refuse(count: i64, text: String) -> Result<()> {
@@ -72,15 +84,24 @@ fn documents(ctx: &Context, conn: &mut Conn, old: &ObjectType, new: &ObjectType,
     Ok(())
 }
 
-// A condition that could not be read any more would stand in the way of every write.
-fn conditions(ctx: &Context, conn: &mut Conn, types: &Registry) -> Result<()> {
-    let Some(user) = types.by_name(SUBJECT) else { return Ok(()) };
-    let (mut count, mut after) = (0, None);
+// A condition that could not be read any more would stand in the way of every write; of one that would mean something else,
+// grants and index would be those of the old meaning.
+fn conditions(ctx: &Context, conn: &mut Conn, before: &Registry, after: &Registry) -> Result<()> {
+    let meant = |types: &Registry, source: &str| {
+        let condition = Condition::parse(source, types.by_name(SUBJECT)?, types).ok()?;
+        let reads: Vec<String> = condition.reads().map(str::to_owned).collect();
+        Some((reads, condition.anchors().to_vec(), condition.routes()))
+    };
+    let moves = |source: &str| {
+        let then = meant(after, source);
+        then.is_none() || then != meant(before, source)
+    };
+    let (mut count, mut place) = (0, None);
     loop {
-        let rows = audit::condition_page(conn, ctx.actor.tenant, after, BATCH)?;
+        let rows = audit::condition_page(conn, ctx.actor.tenant, place, BATCH)?;
         let Some(last) = rows.last() else { break };
-        after = Some(last.role_key);
-        count += load::limit(rows.iter().filter(|row| Condition::parse(&row.source, user, types).is_err()).count());
+        place = Some(last.role_key);
+        count += load::limit(rows.iter().filter(|row| moves(&row.source)).count());
     }
-    refuse(count, format!("the conditions of {count} roles read what would go"))
+    refuse(count, format!("the conditions of {count} roles read what would go, or mean something else"))
 }

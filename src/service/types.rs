@@ -282,7 +282,7 @@ impl Context {
         for kind in named.into_iter().chain(others) {
             let new = after.by_name(&kind.name);
             let change = Change::between(kind, new.map(AsRef::as_ref));
-            type_data::check(self, conn, kind, &after, &change)?;
+            type_data::check(self, conn, kind, &before, &after, &change)?;
             made = self.follow(conn, kind, new, &change, job)?.or(made);
         }
         for kind in after.types().filter(|kind| before.by_name(&kind.name).is_none()) {

@@ -73,7 +73,11 @@ impl Service {
             let run = move |tx: &mut Tx<'_>| {
                 // A run that is repeated has put up nothing yet.
                 ctx.started.cut(0);
-                ctx.hold_types(tx).and_then(|()| job(&ctx, tx))
+                ctx.touched.clear();
+                ctx.hold_types(tx)?;
+                let value = job(&ctx, tx)?;
+                ctx.warn(tx)?;
+                Ok(value)
             };
             let outcome = self.store().write(tenant, run).await;
             // Whatever came of it, and before anybody hears.
@@ -84,18 +88,22 @@ impl Service {
                 Err(ServiceError::Held(held)) => Err(guarded.hold(*held).await),
                 Ok(value) => {
                     guarded.started.tell();
+                    guarded.touched.tell();
                     Ok(value)
                 }
                 Err(error) => Err(error),
             };
         };
+        let touched = ctx.touched.clone();
         let played = self.store().rehearse(tenant, move |tx| {
             // A run that is repeated starts with an empty journal.
             let journal = Journal::default();
             let ctx = Context { journal: Some(journal.clone()), ..ctx.clone() };
             let (value, rows, after) = tx.undo(|tx| {
+                ctx.touched.clear();
                 ctx.hold_types(tx)?;
                 let value = job(&ctx, tx)?;
+                ctx.warn(tx)?;
                 let rows = journal.take();
                 let after = effects::After::look(&ctx, tx, &rows)?;
                 Ok::<_, ServiceError>((value, rows, after))
@@ -104,6 +112,7 @@ impl Service {
         });
         let (value, effects) = played.await?;
         rehearsal.note(effects);
+        touched.tell();
         Ok(value)
     }
 }
@@ -116,10 +125,11 @@ impl Context {
         step: impl FnOnce(&mut Tx<'_>) -> std::result::Result<T, E>,
     ) -> Result<std::result::Result<T, E>> {
         let mark = self.journal.as_ref().map(|journal| (journal, journal.len()));
-        let jobs = self.started.len();
+        let (jobs, touched) = (self.started.len(), self.touched.len());
         let outcome = tx.attempt(step)?;
         if outcome.is_err() {
             self.started.cut(jobs);
+            self.touched.cut(touched);
         }
         if let (Err(_), Some((journal, len))) = (&outcome, mark) {
             journal.cut(len);

@@ -4,6 +4,8 @@ use diesel::prelude::*;
 
 use super::conn::{Conn, on};
 use super::error::Result;
+use super::insert::KEYS;
+use super::key_in::key_in;
 use super::tables::credentials;
 use super::types::{DbKey, DbTime, Maybe};
 use crate::domain::key::{Key, TenantId};
@@ -14,6 +16,9 @@ pub const SECRET: &str = "secret";
 
 /// `kind` of a public key: `name` is its `kid`, `shown` its algorithm, `material` the JWK.
 pub const KEY: &str = "key";
+
+/// `kind` of a trusted workload: `name` is its id, `shown` the issuer, `material` what its tokens must say, JSON.
+pub const FEDERATION: &str = "federation";
 
 /// One credential.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
@@ -63,6 +68,22 @@ pub fn list(conn: &mut Conn, tenant: TenantId, account: Key) -> Result<Vec<Crede
     let of = credentials::tenant.eq(tenant.0).and(credentials::account.eq(DbKey(account)));
     let order = (credentials::created, credentials::name);
     Ok(on!(conn, |c| credentials::table.filter(of).select(CredentialRow::as_select()).order(order).load(c))?)
+}
+
+/// The credentials of accounts, with the account that each is of, oldest first.
+pub fn of_many(conn: &mut Conn, tenant: TenantId, accounts: &[Key]) -> Result<Vec<(Key, CredentialRow)>> {
+    let mut out = Vec::new();
+    for chunk in accounts.chunks(KEYS) {
+        let here = credentials::tenant.eq(tenant.0).and(key_in(credentials::account, chunk));
+        let order = (credentials::account, credentials::created, credentials::name);
+        let rows: Vec<(DbKey, CredentialRow)> = on!(conn, |c| credentials::table
+            .filter(here)
+            .select((credentials::account, CredentialRow::as_select()))
+            .order(order)
+            .load(c))?;
+        out.extend(rows.into_iter().map(|(account, row)| (account.0, row)));
+    }
+    Ok(out)
 }
 
 /// Removes a credential; false when there is none.

@@ -426,6 +426,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    permission_uses (tenant, account, permission) {
+        tenant -> Integer,
+        account -> Binary,
+        permission -> Text,
+        last_used -> BigInt,
+    }
+}
+
+diesel::table! {
     assertions (tenant, account, hash) {
         tenant -> Integer,
         account -> Binary,
@@ -454,6 +463,28 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    issuers (tenant, id) {
+        tenant -> Integer,
+        id -> Binary,
+        issuer -> Text,
+        rev -> BigInt,
+        created -> BigInt,
+        modified -> BigInt,
+        body -> Text,
+    }
+}
+
+diesel::table! {
+    issuer_audiences (issuer, audience) {
+        issuer -> Text,
+        audience -> Text,
+        tenant -> Integer,
+        id -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(conditions, condition_anchors);
 diesel::allow_tables_to_appear_in_same_query!(inbound_removals, objects);
 diesel::allow_tables_to_appear_in_same_query!(clients, tenants);
+diesel::allow_tables_to_appear_in_same_query!(issuer_audiences, tenants);

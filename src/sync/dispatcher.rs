@@ -138,6 +138,13 @@ impl Effect<'_> {
     pub fn of(&mut self, change: &ChangeRow) -> Result<()> {
         match (change.op.as_str(), change.other_key) {
             (_, Some(other)) => self.edge(change, other),
+            // By what the condition said, anybody may have been shown there.
+            (op::RECOMPUTED, _) => {
+                if self.anybody_reads_roles() || self.assigns {
+                    Task::sweep_of(SUBJECT).join(self.tasks);
+                }
+                Ok(())
+            }
             (op::DELETE, _) => {
                 // What was never there need not go.
                 if links::get(self.conn, self.session.tenant, self.session.target, change.key)?.is_some() {

@@ -11,7 +11,7 @@ const TIME: &str = "time";
 impl Engine {
     /// Works off every instant that came, of all tenants, and gives the next that will.
     pub(super) async fn pass_time(&self) -> Result<Option<Timestamp>> {
-        let now = self.now();
+        let (now, mut failed) = (self.now(), None);
         for tenant in self.store().read_short(move |conn| temporal::tenants_due(conn, now)).await? {
             let Some(held) = self.0.leases.take(self.store(), tenant, TIME.to_owned()).await? else { continue };
             let work = async {
@@ -27,7 +27,11 @@ impl Engine {
                 lost = held.keep(self.store()) => lost.map_err(ServiceError::from),
             };
             held.release(self.store()).await?;
-            worked?;
+            // One tenant's trouble is not to stop the others' time.
+            failed = failed.or(worked.err());
+        }
+        if let Some(error) = failed {
+            return Err(error);
         }
         Ok(self.store().read_short(temporal::next).await?.filter(|at| *at > now))
     }

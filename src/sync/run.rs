@@ -11,12 +11,16 @@ use super::worker::Looked;
 use super::{Engine, Result};
 use crate::domain::key::{Key, TenantId};
 use crate::domain::time::Timestamp;
-use crate::runtime::wait::{Waited, wait};
+use crate::runtime::wait::{Waited, pause, wait};
 use crate::service::ServiceError;
-use crate::store::{leases, targets, tenants};
+use crate::store::{changes, leases, targets, tenants};
 
 /// The engine's name among the workers.
 const WORKER: &str = "sync";
+
+/// How often, and how long apart, a drain looks whether somebody else has numbered the last changes.
+const LOOKS: usize = 200;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
 /// Targets that are looked at just now, each with whether there was a reason to look since.
 type UnderWay = HashMap<Key, bool>;
@@ -69,7 +73,7 @@ impl Engine {
         loop {
             let (mut worked, mut next) = (false, self.pass_time().await?);
             for (tenant, target) in self.all().await? {
-                while self.number(tenant).await? {}
+                self.number_all(tenant).await?;
                 if let Some(target) = target {
                     match self.look(tenant, target).await? {
                         Looked::Worked => worked = true,
@@ -82,6 +86,18 @@ impl Engine {
                 return Ok(next);
             }
         }
+    }
+
+    // Until all that is committed has its number, by this process or by one that is at it, unless that one lingers.
+    async fn number_all(&self, tenant: TenantId) -> Result<()> {
+        for _ in 0..LOOKS {
+            while self.number(tenant).await? {}
+            if self.store().is_sqlite() || !self.store().read_short(move |conn| changes::has_open(conn, tenant)).await? {
+                break;
+            }
+            pause(BETWEEN_LOOKS).await;
+        }
+        Ok(())
     }
 
     /// Works in the background until it is stopped.

@@ -3,11 +3,14 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde_json::Value;
+
 const LONGEST: usize = 128;
 
 tokio::task_local! {
     static CURRENT: RequestId;
     static JOBS: Arc<Mutex<Vec<String>>>;
+    static WARNINGS: Arc<Mutex<Vec<Value>>>;
 }
 
 /// The id of a request: 1 to 128 of `A-Z`, `a-z`, `0-9`, `.`, `_`, `-`.
@@ -41,7 +44,7 @@ impl fmt::Display for RequestId {
 
 /// Runs a future under a request id.
 pub async fn with_id<F: Future>(id: RequestId, future: F) -> F::Output {
-    CURRENT.scope(id, JOBS.scope(Arc::default(), future)).await
+    CURRENT.scope(id, JOBS.scope(Arc::default(), WARNINGS.scope(Arc::default(), future))).await
 }
 
 /// Says that the request that this task serves put a job up.
@@ -53,6 +56,16 @@ pub fn put_up(job: String) {
 /// The jobs that the request of this task put up.
 pub fn jobs() -> Vec<String> {
     JOBS.try_with(|jobs| jobs.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap_or_default()
+}
+
+/// Says what there is to warn of in what the request that this task serves has written.
+pub fn warn(warning: Value) {
+    let _ = WARNINGS.try_with(|warnings| warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning));
+}
+
+/// What the request of this task was warned of.
+pub fn warnings() -> Vec<Value> {
+    WARNINGS.try_with(|warnings| warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap_or_default()
 }
 
 /// The id of the request that this task serves.

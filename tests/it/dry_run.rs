@@ -55,7 +55,7 @@ fn is_uuid(text: &str) -> bool {
 
 /// The writes of every dialect; a token is no `/Me`, tried or not.
 fn writes() -> impl Iterator<Item = Case> {
-    let ends = [".search", "/check-permission", "listPrivileges"];
+    let ends = [".search", "/check-permission", "listPrivileges", "explainRoles"];
     let asks = move |path: &str| {
         path.starts_with("/access/v1") || path.starts_with("/openidm/policy") || ends.iter().any(|end| path.ends_with(end))
     };
@@ -133,6 +133,68 @@ async fn the_answer_is_that_of_the_write() {
             }
         }
         assert_eq!(dry, done, "{at}");
+    }
+}
+
+/// Edges that come, that go, that get other properties, and that lead elsewhere.
+#[tokio::test]
+async fn edges_added_removed_and_updated_are_listed() {
+    for (gateway, _folder) in quiet() {
+        let admin = gateway.admin();
+        for name in ["a", "b", "c"] {
+            send(&admin, "PUT", &format!("/openidm/managed/user/{name}"), &[], &json!({ "userName": name })).await;
+        }
+        let to = |name: &str| json!({ "_ref": format!("managed/user/{name}") });
+        let group = json!({ "name": "g", "members": [to("a"), to("b")] });
+        let made = send(&admin, "PUT", "/openidm/managed/group/g?_fields=members", &[], &group).await;
+        let [a, b] = [0, 1].map(|n| made.body["members"][n]["_refProperties"]["_id"].clone());
+        let told = |body: Value| {
+            let mut list: Vec<String> = body["edges"]["list"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|edge| format!("{} {}", edge["op"].as_str().unwrap(), edge["to"]["id"].as_str().unwrap()))
+                .collect();
+            list.sort();
+            list
+        };
+        let kept = json!({ "_ref": "managed/user/a", "_refProperties": { "_id": a, "note": "x" } });
+        let turned = json!({ "_ref": "managed/user/c", "_refProperties": { "_id": b } });
+        for (method, path, body, expected) in [
+            (
+                "PUT",
+                "/openidm/managed/group/g",
+                json!({ "name": "g", "members": [kept, to("c")] }),
+                vec!["add c", "remove b", "update a"],
+            ),
+            ("PUT", "/openidm/managed/group/g", json!({ "name": "g", "members": [to("a"), turned] }), vec!["add c", "remove b"]),
+            ("POST", "/openidm/managed/group/g/members?_action=create", to("c"), vec!["add c"]),
+            (
+                "PATCH",
+                "/openidm/managed/group/g",
+                json!([{ "operation": "replace", "field": "/members", "value": [] }]),
+                vec!["remove a", "remove b"],
+            ),
+            ("DELETE", "/openidm/managed/group/g", Value::Null, vec!["remove a", "remove b"]),
+            (
+                "PUT",
+                "/scim/v2/Groups/g",
+                json!({ "displayName": "g", "members": [{ "value": "c" }, { "value": "a" }] }),
+                vec!["add c", "remove b"],
+            ),
+            (
+                "POST",
+                "/openidm/managed/group/g/members?_action=bulk",
+                json!({ "add": [to("c")], "remove": [b] }),
+                vec!["add c", "remove b"],
+            ),
+        ] {
+            assert_eq!(told(effects(&admin, method, path, &body).await), expected, "{method} {path} {body}");
+        }
+        let path = format!("/openidm/managed/group/g/members/{}", a.as_str().unwrap());
+        let noted = json!([{ "operation": "add", "field": "/_refProperties/note", "value": "y" }]);
+        assert_eq!(told(effects(&admin, "PATCH", &path, &noted).await), ["update a"]);
+        assert_eq!(told(effects(&admin, "DELETE", &path, &Value::Null).await), ["remove a"]);
     }
 }
 

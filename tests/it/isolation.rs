@@ -77,6 +77,9 @@ pub fn cases() -> Vec<Case> {
         ("/passport/admin/managed-identities/{id}/secrets", "/passport/admin/managed-identities/{id}/secrets/{sid}");
     let (keys, key) = ("/passport/admin/managed-identities/{id}/keys", "/passport/admin/managed-identities/{id}/keys/{kid}");
     let ending = "/passport/admin/managed-identities/{id}/revoke-tokens";
+    let (federations, federation) =
+        ("/passport/admin/managed-identities/{id}/federations", "/passport/admin/managed-identities/{id}/federations/{fid}");
+    let workload = || json!({ "issuer": "$idp", "subject": "new" });
     let (member, holder) = (|| json!({ "_ref": "managed/user/$user" }), || json!({ "_ref": "managed/group/$group" }));
     vec![
         case("GET", "/scim/v2/ServiceProviderConfig", "/scim/v2/ServiceProviderConfig", none(), "scim.read"),
@@ -157,6 +160,9 @@ pub fn cases() -> Vec<Case> {
         case("PATCH", item, "/openidm/managed/user/$user", idm_patch(), "idm.write"),
         case("PATCH", item, "/openidm/managed/role/$role", idm_patch(), "idm.roles"),
         case("POST", item, "/openidm/managed/user/$user?_action=patch", idm_patch(), "idm.write"),
+        case("POST", item, "/openidm/managed/user/$user?_action=explainRoles", none(), "idm.read"),
+        case("GET", item, "/openidm/managed/user/$user?_action=explainRoles", none(), "idm.read"),
+        case("POST", item, "/openidm/managed/role/$role?_action=evaluateCondition", json!({ "condition": "true" }), "idm.roles"),
         case("DELETE", item, "/openidm/managed/user/$user", none(), "idm.write"),
         case("DELETE", item, "/openidm/managed/role/$role", none(), "idm.roles"),
         case("GET", property, "/openidm/managed/user/$user/roles?_queryFilter=true", none(), "idm.read"),
@@ -240,6 +246,14 @@ pub fn cases() -> Vec<Case> {
         case("GET", keys, "/passport/admin/managed-identities/$keyed/keys", none(), "passport.read"),
         case("POST", keys, "/passport/admin/managed-identities/$keyed/keys", public_key("new"), "passport.roles"),
         case("DELETE", key, "/passport/admin/managed-identities/$keyed/keys/known", none(), "passport.roles"),
+        case("GET", federations, "/passport/admin/managed-identities/$account/federations", none(), "passport.read"),
+        case("POST", federations, "/passport/admin/managed-identities/$account/federations", workload(), "passport.roles"),
+        case("DELETE", federation, "/passport/admin/managed-identities/$account/federations/$workload", none(), "passport.roles"),
+        case("GET", "/admin/v1/issuers", "/admin/v1/issuers", none(), "admin"),
+        case("POST", "/admin/v1/issuers", "/admin/v1/issuers", trusted("new"), "admin"),
+        case("GET", "/admin/v1/issuers/{id}", "/admin/v1/issuers/$issuer", none(), "admin"),
+        case("PUT", "/admin/v1/issuers/{id}", "/admin/v1/issuers/$issuer", trusted("put"), "admin"),
+        case("DELETE", "/admin/v1/issuers/{id}", "/admin/v1/issuers/$issuer", none(), "admin"),
         case("POST", ending, "/passport/admin/managed-identities/$account/revoke-tokens", none(), "passport.roles"),
         case("GET", "/admin/v1/changes", "/admin/v1/changes", none(), "admin"),
         case("GET", "/admin/v1/findings", "/admin/v1/findings", none(), "admin"),
@@ -290,6 +304,12 @@ fn public_key(kid: &str) -> Value {
     json!({ "jwk": { "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": kid } })
 }
 
+/// An issuer that is never asked for anything.
+fn trusted(name: &str) -> Value {
+    let pairs = json!([{ "claim": "sub", "attribute": "externalId" }]);
+    json!({ "issuer": format!("https://{name}.example"), "audiences": [name], "match": pairs })
+}
+
 /// A target at which nobody answers.
 fn nowhere(name: &str) -> Value {
     let config = json!({ "baseUrl": "http://127.0.0.1:9/", "allowPrivateNetwork": true, "auth": { "type": "none" } });
@@ -336,7 +356,7 @@ fn every_route_has_its_case() {
 /// account that holds a role, and a role that nobody holds, by their names.
 pub struct Tenant {
     pub admin: Client,
-    pub ids: [(&'static str, String); 15],
+    pub ids: [(&'static str, String); 18],
 }
 
 impl Tenant {
@@ -380,7 +400,15 @@ impl Tenant {
         assert_eq!(admin.post(&own(keyed.id(), "keys"), &public_key("known")).await.status, 201);
         let set = admin.get("/.well-known/jwks.json").await;
         let signing = set.body["keys"][0]["kid"].as_str().unwrap().to_owned();
+        let issuer = admin.post("/admin/v1/issuers", &trusted(mark)).await;
+        assert_eq!(issuer.status, 201, "{}", issuer.text);
+        let idp = issuer.body["issuer"].as_str().unwrap().to_owned();
+        let workload = admin.post(&own(&account, "federations"), &json!({ "issuer": idp, "subject": "known" })).await;
+        assert_eq!(workload.status, 201, "{}", workload.text);
         let ids = [
+            ("$issuer", issuer.id().to_owned()),
+            ("$idp", idp),
+            ("$workload", workload.id().to_owned()),
             ("$policy", policy.id().to_owned()),
             ("$account", account),
             ("$free", free),
@@ -570,6 +598,9 @@ async fn another_tenants_ids_are_unknown_ids() {
     let nobody = Tenant {
         admin: ours.admin.clone(),
         ids: [
+            "$issuer",
+            "$idp",
+            "$workload",
             "$policy",
             "$account",
             "$free",

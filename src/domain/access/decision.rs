@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::policy::{Policy, Rule, bindings};
 use super::question::{Held, Principal, Question};
+use super::remedy::Remedy;
+use super::trace::trace;
 
 /// Why it came out as it did; the first that applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +66,38 @@ pub struct Examined<'a> {
     pub verdict: Verdict,
 }
 
+impl Examined<'_> {
+    /// Whether the principal is denied by it.
+    pub fn denies(&self) -> bool {
+        matches!(self.verdict, Verdict::Denies | Verdict::Failed(_))
+    }
+}
+
+/// A role that would allow it, and is not in force by one thing alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Miss {
+    /// Id of its grant, where there is one.
+    pub grant: Option<String>,
+    /// Id and name of the role.
+    pub role: (String, String),
+    /// What is missing.
+    pub why: String,
+}
+
+/// What a decision that denies does not say by itself.
+#[derive(Debug, Clone, Default)]
+pub struct Beyond {
+    /// What nearly allows it.
+    pub near: Vec<Miss>,
+    /// What would help.
+    pub remedies: Vec<Remedy>,
+    /// Whether something was left out because there is too much of it.
+    pub cut: bool,
+}
+
+/// Most rules, and most roles, that an explanation names.
+const TOLD: usize = 100;
+
 /// The answer.
 #[derive(Debug, Clone)]
 pub struct Decision<'a> {
@@ -88,7 +122,6 @@ impl Decision<'_> {
 
     /// What to tell whoever asked: the message of the first rule that denies.
     pub fn message(&self) -> Option<&str> {
-        let denies = |examined: &&Examined<'_>| matches!(examined.verdict, Verdict::Denies | Verdict::Failed(_));
         let said = |examined: &Examined<'_>| match (&examined.rule.message, &examined.verdict) {
             (Some(_), _) => None,
             (None, Verdict::Failed(_)) => Some("a rule of the resource cannot be evaluated"),
@@ -101,15 +134,26 @@ impl Decision<'_> {
             Reason::ImplicitDeny => Some("no role of the caller allows it"),
             Reason::ExplicitDeny | Reason::ConditionError => {
                 let failed = self.reason == Reason::ConditionError;
-                let first = self.rules.iter().filter(denies).find(|e| matches!(e.verdict, Verdict::Failed(_)) == failed)?;
+                let first = self
+                    .rules
+                    .iter()
+                    .filter(|examined| examined.denies())
+                    .find(|e| matches!(e.verdict, Verdict::Failed(_)) == failed)?;
                 said(first).or(first.rule.message.as_deref())
             }
         }
     }
 
-    /// The explanation (spec/access.md §4.3).
-    pub fn explain(&self, principal: &Principal, question: &Question<'_>) -> Value {
-        let rule = |examined: &Examined<'_>| {
+    /// What it would be if no rule denied; none where no rule does.
+    fn would_be(&self) -> Option<&'static str> {
+        let denied = matches!(self.reason, Reason::ExplicitDeny | Reason::ConditionError);
+        denied.then_some(if self.allows.is_empty() { "deny" } else { "allow" })
+    }
+
+    /// The explanation (spec/access.md §4.3): at most a hundred rules, those first that deny, and a hundred roles.
+    pub fn explain(&self, principal: &Principal, question: &Question<'_>, beyond: &Beyond) -> Value {
+        let mut bindings = bindings(principal, question.resource.first(), question.permission, question.now);
+        let mut rule = |examined: &Examined<'_>| {
             let mut out = json!({
                 "policy": examined.policy.id,
                 "rule": examined.place,
@@ -119,21 +163,42 @@ impl Decision<'_> {
                 "exceptions": examined.rule.exceptions.iter()
                     .map(|e| json!({ "token": e.to_string(), "matched": e.admits(principal) })).collect::<Vec<_>>(),
             });
+            if examined.denies() {
+                out["trace"] = trace(&examined.rule.condition, &mut bindings).into();
+            }
             if let Verdict::Failed(error) = &examined.verdict {
                 out["error"] = error.as_str().into();
             }
             out
         };
-        let allow = |held: &&Held| json!({ "role": { "id": held.id, "name": held.name }, "via": held.via });
+        let allow = |held: &&Held| {
+            let mut out = json!({
+                "grant": held.grant, "role": { "id": held.id, "name": held.name }, "type": held.via, "via": held.path,
+                "state": if principal.active { "effective" } else { "inactive" },
+            });
+            if let Some(until) = held.until {
+                out["until"] = until.to_string().into();
+            }
+            out
+        };
+        let miss = |miss: &Miss| json!({ "grant": miss.grant, "role": miss.role.1, "roleId": miss.role.0, "why": miss.why });
+        let mut rules: Vec<&Examined<'_>> = self.rules.iter().collect();
+        if rules.len() > TOLD {
+            rules.sort_by_key(|examined| !examined.denies());
+        }
         json!({
             "decision": if self.allowed() { "allow" } else { "deny" },
             "reason": self.reason.as_str(),
+            "wouldBe": self.would_be(),
             "permission": question.permission,
             "principal": { "type": principal.kind, "id": principal.id },
             "resource": question.resource.first().map(|node| json!({ "type": node.kind, "id": node.id })),
             "evaluatedAt": question.now.to_string(),
-            "denies": self.rules.iter().map(rule).collect::<Vec<_>>(),
-            "allows": self.allows.iter().map(allow).collect::<Vec<_>>(),
+            "denies": rules.into_iter().take(TOLD).map(&mut rule).collect::<Vec<_>>(),
+            "allows": self.allows.iter().take(TOLD).map(allow).collect::<Vec<_>>(),
+            "nearMisses": beyond.near.iter().map(miss).collect::<Vec<_>>(),
+            "remedies": beyond.remedies.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "truncated": beyond.cut || self.rules.len() > TOLD || self.allows.len() > TOLD,
             // What a question without a resource cannot tell.
             "note": question.resource.is_empty().then_some("no resource was named: only policies on every resource were asked"),
         })
@@ -201,12 +266,7 @@ mod tests {
     }
 
     fn principal(tags: &[&str]) -> Principal {
-        let held = Held {
-            id: "r1".into(),
-            name: "payroll-executor".into(),
-            via: "direct",
-            permissions: vec!["payroll.run".into(), "workflow.execute".into()],
-        };
+        let held = Held::direct("r1", "payroll-executor", vec!["payroll.run".into(), "workflow.execute".into()]);
         Principal {
             kind: "service_account".into(),
             id: "mi-1".into(),
@@ -276,7 +336,7 @@ mod tests {
         let decision = decide(&principal, &question, &policies);
         assert_eq!((decision.reason, decision.rules.len()), (Reason::ConditionError, 1));
         assert_eq!(decision.message(), Some("a rule of the resource cannot be evaluated"));
-        let told = decision.explain(&principal, &question);
+        let told = decision.explain(&principal, &question, &Beyond::default());
         assert!(told["denies"][0]["error"].as_str().unwrap().contains("'id'") && told["note"].is_string(), "{told}");
         let question = Question { permission: "payroll.run", resource: &workflow, now: noon };
         assert_eq!(decide(&principal, &question, &policies).reason, Reason::Allowed);
@@ -380,7 +440,7 @@ mod tests {
             resource in proptest::sample::subsequence(&[("w", "1"), ("p", "1")][..], 0..=2),
             permission in proptest::sample::select(&["a.b", "a.c", "a.d"][..]),
         ) {
-            let roles = roles.into_iter().map(|(name, permissions)| Held { id: name.into(), name: name.into(), via: "direct", permissions });
+            let roles = roles.into_iter().map(|(name, permissions)| Held::direct(name, name, permissions));
             let principal = Principal {
                 kind: "user".into(), id: "p".into(), name: "p".into(), active, tags, groups, roles: roles.collect(),
             };

@@ -1,12 +1,27 @@
-//! Least privilege, looked at from what is stored: rules L1, L2, L3, L8 and L9 of spec/access.md §4.5. A finding forbids nothing.
+//! Least privilege, looked at from what is stored: rules L1, L2, L3 and L7 to L10 of spec/access.md §4.5. A finding forbids
+//! nothing.
+
+use std::collections::HashMap;
 
 use serde_json::{Value, json};
+
+use crate::domain::time::Timestamp;
 
 /// Names of roles that say who somebody is, and not what a program has to do.
 const BROAD: [&str; 7] = ["admin", "administrator", "manager", "owner", "root", "superuser", "user"];
 
 /// More permissions than one task needs.
 const MANY: usize = 50;
+
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+
+/// Days after which a secret is old, and for which two of a kind may be good.
+const OLD: i64 = 90;
+const BOTH: i64 = 7;
+
+/// Most permissions that a finding names.
+const NAMED: usize = 10;
 
 /// What permissions over people are about, and over what people may do.
 const PEOPLE: [&str; 8] = ["user", "users", "identity", "identities", "member", "members", "principal", "principals"];
@@ -50,8 +65,39 @@ pub struct Account {
     pub name: String,
     /// Who answers for it.
     pub owner: Owner,
-    /// The roles in effect.
-    pub roles: Vec<Role>,
+    /// The roles in effect, each with since when what it gives could be used and would be known to be.
+    pub roles: Vec<(Role, Timestamp)>,
+    /// When permissions were last used, by name.
+    pub used: HashMap<String, Timestamp>,
+    /// What it proves itself with, of what is good.
+    pub credentials: Vec<Credential>,
+}
+
+/// A secret or a key of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// `secret` or `key`.
+    pub kind: String,
+    /// What it is called.
+    pub name: String,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// The instant of the look, and how long something may lie unused, in seconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// Now.
+    pub now: Timestamp,
+    /// Seconds after which what was not used is found.
+    pub unused: i64,
+}
+
+impl Look {
+    /// As the rules say: 90 days.
+    pub const fn at(now: Timestamp) -> Self {
+        Self { now, unused: 90 * DAY }
+    }
 }
 
 /// Something to look at.
@@ -80,7 +126,7 @@ impl Finding {
 }
 
 /// What there is to say of a service account.
-pub fn account(account: &Account) -> Vec<Finding> {
+pub fn account(account: &Account, look: Look) -> Vec<Finding> {
     let finding = |rule, role: Option<&Role>, text: String| Finding {
         rule,
         subject: ("service_account", account.id.clone(), account.name.clone()),
@@ -88,7 +134,7 @@ pub fn account(account: &Account) -> Vec<Finding> {
         text,
     };
     let mut out = Vec::new();
-    for role in &account.roles {
+    for (role, since) in &account.roles {
         if BROAD.iter().any(|broad| role.name.eq_ignore_ascii_case(broad)) {
             let text = format!("'{}' is a broad role; a program needs one that says what it does", role.name);
             out.push(finding("L1", Some(role), text));
@@ -103,11 +149,50 @@ pub fn account(account: &Account) -> Vec<Finding> {
         if let Some(permission) = role.permissions.iter().find(|name| changes(name, &PEOPLE)) {
             out.push(finding("L3", Some(role), format!("'{}' lets a program manage users: {permission}", role.name)));
         }
+        if let Some(text) = unused(role, *since, &account.used, look) {
+            out.push(finding("L7", Some(role), text));
+        }
     }
     match account.owner {
         Owner::Missing => out.push(finding("L9", None, "nobody answers for the account; name an owner".to_owned())),
         Owner::Inactive => out.push(finding("L9", None, "the owner of the account is not active; name another".to_owned())),
         Owner::Active => {}
+    }
+    out.extend(old(&account.credentials, look.now).into_iter().map(|text| finding("L10", None, text)));
+    out
+}
+
+// What a role gives that was not used for long.
+fn unused(role: &Role, since: Timestamp, used: &HashMap<String, Timestamp>, look: Look) -> Option<String> {
+    let limit = look.now.plus_seconds(-look.unused);
+    if since > limit {
+        return None;
+    }
+    let idle = |name: &&String| used.get(*name).is_none_or(|last| *last <= limit);
+    let idle: Vec<&String> = role.permissions.iter().filter(idle).collect();
+    let told = |name: &&String| match used.get(*name) {
+        Some(last) => format!("{name} (last {last})"),
+        None => format!("{name} (never)"),
+    };
+    let named: Vec<String> = idle.iter().take(NAMED).map(told).collect();
+    let more = if idle.len() > NAMED { format!(" and {} more", idle.len() - NAMED) } else { String::new() };
+    let text = || format!("'{}' gives what was not used for {} days: {}{more}", role.name, look.unused / DAY, named.join(", "));
+    (!idle.is_empty()).then(text)
+}
+
+// Secrets that are old, and two of a kind that stay.
+fn old(credentials: &[Credential], now: Timestamp) -> Vec<String> {
+    let age = |credential: &Credential| (now.micros() - credential.created.micros()).div_euclid(1_000_000 * DAY);
+    let mut out = Vec::new();
+    for secret in credentials.iter().filter(|credential| credential.kind == "secret" && age(credential) >= OLD) {
+        let late = if age(secret) >= 2 * OLD { ", twice as long as a secret should live" } else { "" };
+        out.push(format!("the secret '{}' is {} days old{late}; put another in its place", secret.name, age(secret)));
+    }
+    for kind in ["secret", "key"] {
+        let newest = credentials.iter().filter(|credential| credential.kind == kind).map(age).min();
+        if credentials.iter().filter(|credential| credential.kind == kind).count() > 1 && newest.is_some_and(|age| age >= BOTH) {
+            out.push(format!("two {kind}s are good for more than {BOTH} days; remove the one that is not used any more"));
+        }
     }
     out
 }
@@ -127,10 +212,19 @@ pub fn role(role: &Role, standing: usize, more: bool) -> Vec<Finding> {
     }
     if standing > 0 && is_risky(&role.permissions) {
         let least = if more { "at least " } else { "" };
-        let text = format!("'{name}' gives power over people or their rights, and {least}{standing} grants of it have no end");
+        let grants = if standing == 1 { "grant of it has" } else { "grants of it have" };
+        let text = format!("'{name}' gives power over people or their rights, and {least}{standing} {grants} no end");
         out.push(finding("L8", text));
     }
     out
+}
+
+/// What there is to say of a role that programs hold and that is not marked for them (L2), when its definition is written.
+pub fn shared(role: &Role) -> Option<Finding> {
+    let text = || format!("'{}' is held by people and by service accounts; give these a role of their own", role.name);
+    let subject = || ("role", role.id.clone(), role.name.clone());
+    let both = role.held_by_people && !role.for_programs;
+    both.then(|| Finding { rule: "L2", subject: subject(), role: None, text: text() })
 }
 
 // The last segment is what is done, the one before what it is done to.
@@ -150,8 +244,49 @@ mod tests {
     }
 
     fn rules(roles: Vec<Role>, owner: Owner) -> Vec<&'static str> {
-        let account_ = Account { id: "a".to_owned(), name: "a".to_owned(), owner, roles };
-        account(&account_).iter().map(|finding| finding.rule).collect()
+        let roles = roles.into_iter().map(|role| (role, day(0))).collect();
+        account(&somebody(owner, roles), Look::at(day(1))).iter().map(|finding| finding.rule).collect()
+    }
+
+    fn somebody(owner: Owner, roles: Vec<(Role, Timestamp)>) -> Account {
+        let (used, credentials) = (HashMap::new(), Vec::new());
+        Account { id: "a".to_owned(), name: "a".to_owned(), owner, roles, used, credentials }
+    }
+
+    fn day(number: i64) -> Timestamp {
+        Timestamp::from_micros(0).plus_seconds(number * DAY)
+    }
+
+    #[test]
+    fn l7_what_was_not_used_for_long() {
+        let mut robot = somebody(Owner::Active, vec![(given("r", &["a.b", "a.c"]), day(10))]);
+        robot.used = HashMap::from([("a.b".to_owned(), day(20)), ("x.y".to_owned(), day(1))]);
+        let said =
+            |robot: &Account, now| account(robot, Look::at(day(now))).into_iter().map(|f| (f.rule, f.text)).collect::<Vec<_>>();
+        assert_eq!(said(&robot, 99), []);
+        assert_eq!(said(&robot, 100), [("L7", "'r' gives what was not used for 90 days: a.c (never)".to_owned())]);
+        let both = format!("'r' gives what was not used for 90 days: a.b (last {}), a.c (never)", day(20));
+        assert_eq!(said(&robot, 110), [("L7", both)]);
+        assert_eq!(account(&robot, Look { now: day(50), unused: 40 * DAY }).len(), 1);
+        let names: Vec<String> = (0..15).map(|n| format!("a.b{n}")).collect();
+        robot.roles = vec![(Role { permissions: names, ..given("r", &[]) }, day(0))];
+        assert!(said(&robot, 100)[0].1.ends_with("a.b9 (never) and 5 more"));
+    }
+
+    #[test]
+    fn l10_old_secrets_and_two_of_a_kind() {
+        let credential =
+            |kind: &str, name: &str, created| Credential { kind: kind.into(), name: name.into(), created: day(created) };
+        let mut robot = somebody(Owner::Active, vec![]);
+        robot.credentials = vec![credential("secret", "old", 0), credential("secret", "new", 85), credential("key", "k", 0)];
+        let said =
+            |robot: &Account, now| account(robot, Look::at(day(now))).into_iter().map(|f| (f.rule, f.text)).collect::<Vec<_>>();
+        assert_eq!(said(&robot, 89), []);
+        let aged = ("L10", "the secret 'old' is 90 days old; put another in its place".to_owned());
+        assert_eq!(said(&robot, 90), [aged]);
+        assert!(said(&robot, 92)[1].1.contains("two secrets are good for more than 7 days"));
+        robot.credentials.remove(1);
+        assert!(said(&robot, 180)[0].1.contains("180 days old, twice as long"));
     }
 
     #[test]

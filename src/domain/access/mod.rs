@@ -7,9 +7,12 @@ pub mod lint;
 pub mod permission;
 pub mod policy;
 pub mod question;
+pub mod remedy;
 pub mod request;
+mod trace;
 
-pub use decision::{Decision, Reason, decide};
+pub use decision::{Beyond, Decision, Miss, Reason, decide};
 pub use policy::{Policy, Rule};
 pub use question::{Held, Node, Principal, Question};
-pub use request::{Asked, Who};
+pub use remedy::{Remedy, Within, remedies};
+pub use request::{Asked, Asker, Itself, Who};

@@ -34,6 +34,20 @@ pub struct Held {
     pub via: &'static str,
     /// What it gives.
     pub permissions: Vec<String>,
+    /// Id of the grant that it comes from; none of one that is only thought of.
+    pub grant: Option<String>,
+    /// From the grant to the role: `group:` with its name if a group holds it, `bundle:`s, `role:`.
+    pub path: Vec<String>,
+    /// Until when, if nothing changes; none without end.
+    pub until: Option<Timestamp>,
+}
+
+impl Held {
+    /// A role as it would be held by a grant without end.
+    pub fn direct(id: &str, name: &str, permissions: Vec<String>) -> Self {
+        let path = vec![format!("role:{name}")];
+        Self { id: id.to_owned(), name: name.to_owned(), via: "direct", permissions, grant: None, path, until: None }
+    }
 }
 
 /// A thing that is acted on.

@@ -76,8 +76,23 @@ impl Clause {
 
 /// Reads a text in either grammar.
 pub(super) fn read(text: &str, user: &Arc<ObjectType>, types: &Registry) -> Result<Clause, Fault> {
+    in_either_grammar(text, types, |reader, expr| reader.clause(expr, user, STEPS))
+}
+
+/// The same, each part that must hold by itself, with its text.
+pub(super) fn read_parts(text: &str, user: &Arc<ObjectType>, types: &Registry) -> Result<Vec<(String, Clause)>, Fault> {
+    in_either_grammar(text, types, |reader, expr| {
+        let parts = match expr {
+            Expr::And(parts) => parts.as_slice(),
+            whole => std::slice::from_ref(whole),
+        };
+        parts.iter().map(|part| Ok((part.to_string(), reader.clause(part, user, STEPS)?))).collect()
+    })
+}
+
+fn in_either_grammar<T>(text: &str, types: &Registry, read: impl Fn(&Reader<'_>, &Expr) -> Result<T, Fault>) -> Result<T, Fault> {
     let said = |fault: &Fault| fault.detail.strip_prefix("filter: ").unwrap_or(&fault.detail).to_owned();
-    let means = |expr: &Expr, dialect| Reader { dialect, types }.clause(expr, user, STEPS);
+    let means = |expr: &Expr, dialect| read(&Reader { dialect, types }, expr);
     let as_scim = scim::read(text);
     match idm::read(text) {
         Ok(expr) => means(&expr, Dialect::Idm).or_else(|first| {

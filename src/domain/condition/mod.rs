@@ -16,12 +16,14 @@ use crate::domain::filter::{CompareOp, Filter, Operand, Target, eval};
 use crate::domain::schema::{AttrPath, Attribute, AttributeType, Backing, Home, ObjectType, Registry, Relationship};
 
 pub mod clause;
+pub mod part;
 pub mod reads;
 mod scan;
 pub mod script;
 pub mod view;
 
 pub use clause::Clause;
+pub use part::{Part, Term};
 pub use reads::Watch;
 pub use script::Script;
 pub use view::View;
@@ -104,15 +106,21 @@ impl Condition {
     /// # Errors
     /// When its expression fails on this user; it does not match then.
     pub fn check(&self, user: &View) -> Result<bool, EvalError> {
-        match &self.body {
-            Body::Filter(clause) => Ok(clause.holds(user)),
-            Body::Script(script) => script.holds(user),
-        }
+        self.body.check(user)
     }
 
     /// As [`Condition::check`], where failing is not meeting it.
     pub fn matches(&self, user: &View) -> bool {
         self.check(user).unwrap_or(false)
+    }
+}
+
+impl Body {
+    fn check(&self, user: &View) -> Result<bool, EvalError> {
+        match self {
+            Self::Filter(clause) => Ok(clause.holds(user)),
+            Self::Script(script) => script.holds(user),
+        }
     }
 }
 

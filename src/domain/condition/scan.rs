@@ -102,6 +102,12 @@ fn tokens(text: &str) -> (Vec<(Token, usize, usize)>, Vec<Read>) {
             while chars.get(at).is_some_and(|c| *c == '_' || c.is_alphanumeric()) {
                 at += 1;
             }
+        } else if let Some((content, end)) = raw_text(&chars, at) {
+            at = end.unwrap_or_else(|| {
+                reads.push(Read::Everything);
+                chars.len()
+            });
+            token = Some(Token::Text(content));
         } else if c == '"' || c == '\'' || c == '`' {
             let mut content = String::new();
             at += 1;
@@ -117,10 +123,14 @@ fn tokens(text: &str) -> (Vec<(Token, usize, usize)>, Vec<Read>) {
                 content.extend(chars.get(at));
                 at += 1;
             }
+            // What never ends was read otherwise than it is compiled.
+            if at >= chars.len() {
+                reads.push(Read::Everything);
+            }
             at += 1;
             token = Some(Token::Text(content));
         } else if c == '/' && next == Some('/') {
-            while chars.get(at).is_some_and(|c| *c != '\n') {
+            while chars.get(at).is_some_and(|c| *c != '\n' && *c != '\r') {
                 at += 1;
             }
         } else if c == '/' && next == Some('*') {
@@ -147,6 +157,18 @@ fn tokens(text: &str) -> (Vec<(Token, usize, usize)>, Vec<Read>) {
         out.extend(token.map(|token| (token, place.0, place.1)));
     }
     (out, reads)
+}
+
+// `#"…"#` with any number of hashes, in which nothing is escaped: what it holds, and where it ends.
+fn raw_text(chars: &[char], at: usize) -> Option<(String, Option<usize>)> {
+    let hashes = chars[at..].iter().take_while(|c| **c == '#').count();
+    let begin = at + hashes + 1;
+    if hashes == 0 || chars.get(begin - 1) != Some(&'"') {
+        return None;
+    }
+    let closes = |end: &usize| chars[*end] == '"' && chars[end + 1..].iter().take_while(|c| **c == '#').count() >= hashes;
+    let end = (begin..chars.len()).find(closes);
+    Some((chars[begin..end.unwrap_or(chars.len())].iter().collect(), end.map(|end| end + 1 + hashes)))
 }
 
 #[cfg(test)]
@@ -181,6 +203,11 @@ mod tests {
             ("user.sn == \"a\" &&\n  now() > 3", vec!["sn", "now()@2:3"]),
             ("user.now == 3 || x.user", vec!["now"]),
             ("has(user, \"a\\u0062\")", vec!["a\\u0062"]),
+            ("user.title == #\"15\" monitor\"# || user.country == \"FR\"", vec!["title", "country"]),
+            ("get(user, ##\"a\"#b\"##, 1) == user.sn", vec!["a\"#b", "sn"]),
+            ("#{a: user.sn}.a == #\"open || user.country", vec!["sn", "*"]),
+            ("// x\ruser.country == \"FR\"", vec!["country"]),
+            ("user.sn == \"open || user.country", vec!["sn", "*"]),
         ] {
             let (mut told, mut expected) = (told(text), expected);
             told.sort_unstable();

@@ -15,7 +15,7 @@ use super::{barred, invalid};
 use crate::domain::document::idm::COMPUTED;
 use crate::domain::error::{Fault, excerpt};
 use crate::domain::expression::{Bindings, EvalError, Expression, Mode};
-use crate::domain::schema::{AttributeType, IdmForm, ObjectType, Registry};
+use crate::domain::schema::{AttrPath, AttributeType, IdmForm, IdmProperty, ObjectType, Registry};
 
 /// The only language of conditions beside filters.
 const LANGUAGE: &str = "rhai";
@@ -99,6 +99,34 @@ impl Script {
             }
         }
         first.map_or(Ok(()), |error| Err(invalid(&format!("{error} (tried on a user with every property)"))))
+    }
+
+    pub(super) fn text(&self) -> &str {
+        self.expression.text()
+    }
+
+    /// The attributes that it reads, each with the view that has it and the relationships that lead there, down to parts.
+    pub(super) fn read<'v>(&self, user: &'v View) -> Vec<(String, &'v View, AttrPath)> {
+        let own = (String::new(), user, self.properties.as_ref());
+        let led = self.led_to(user).into_iter().map(|(name, far)| (format!("{name}/"), far, self.led[name].as_ref()));
+        let all = std::iter::once(own).chain(led);
+        let paths = all.flat_map(|(route, view, names)| {
+            let shown = |property: &IdmProperty| match names {
+                Some(names) => names.contains(&property.name),
+                None => property.form != IdmForm::Discarded,
+            };
+            let read: Vec<AttrPath> = view.kind.properties.iter().filter(|p| shown(p)).map(|p| p.path).collect();
+            let within = move |path: AttrPath| read.contains(&path) || read.contains(&path.parent());
+            view.kind.paths().map(|(path, _)| path).filter(move |path| within(*path)).map(move |path| (route.clone(), view, path))
+        });
+        paths.collect()
+    }
+
+    /// What the relationships that it names lead to.
+    pub(super) fn led_to<'s, 'v: 's>(&'s self, user: &'v View) -> Vec<(&'s str, &'v View)> {
+        let all =
+            self.led.keys().flat_map(|name| user.led.get(name).into_iter().flatten().map(move |far| (name.as_str(), &**far)));
+        all.collect()
     }
 
     pub(super) fn holds(&self, user: &View) -> Result<bool, EvalError> {

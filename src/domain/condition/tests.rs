@@ -228,3 +228,50 @@ fn an_expression_that_runs_too_long_is_refused_on_save() {
     let fault = parse(&json!({ "type": "rhai", "source": source }).to_string()).unwrap_err();
     assert!(fault.detail.contains("more than 20000 operations"), "{fault}");
 }
+
+#[test]
+fn a_condition_falls_into_its_parts_in_either_form() {
+    let person = json!({"id": "u", "title": "boss", "addresses": [{"type": "work", "country": "FR"}], "active": true});
+    let person = View::alone(user(), person.as_object().unwrap().clone());
+    for source in ["/country eq \"FR\" and /title eq \"clerk\"", "addresses.country eq \"FR\" and title eq \"clerk\""] {
+        let parts = parse(source).unwrap().parts(&user(), &types());
+        assert_eq!(parts.iter().map(|part| part.holds(&person)).collect::<Vec<_>>(), [true, false], "{source}");
+        let told = parts[1].clone().told(&person);
+        assert_eq!((told.values, told.outcome), (vec![("title".to_owned(), vec![json!("boss")])], None));
+    }
+    assert_eq!(parse("title eq \"a\" or title eq \"b\"").unwrap().parts(&user(), &types()).len(), 1);
+}
+
+#[test]
+fn parts_tell_what_they_read_of_others_and_never_too_much() {
+    let types = types();
+    let view = |kind: &str, doc: Value| View::alone(types.by_name(kind).unwrap().clone(), doc.as_object().unwrap().clone());
+    let mut person = view("user", json!({"id": "u", "userName": "u", "title": "x".repeat(500)}));
+    let group = |n: usize| Arc::new(view("group", json!({"id": format!("g{n}"), "displayName": format!("n{n}")})));
+    person.led.insert("manager".to_owned(), vec![Arc::new(view("user", json!({"id": "m", "title": "boss"})))]);
+    person.led.insert("groups".to_owned(), (0..30).map(group).collect());
+    let told = |text: &str| {
+        let parts = parse(text).unwrap().parts(&user(), &types);
+        parts.into_iter().map(|part| part.told(&person)).collect::<Vec<_>>()
+    };
+    let names = |term: &Term| term.values.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    let [manager, group] = &told("/manager/title eq \"boss\" and /groups/name eq \"n7\"")[..] else { panic!() };
+    assert_eq!(manager.text, "manager/title eq \"boss\"");
+    let reference = |name: &str, to: &str| (name.to_owned(), vec![json!(to)]);
+    assert_eq!(manager.values, [reference("manager", "managed/user/m"), reference("manager/title", "boss")]);
+    // The one that met it, of thirty; of those that do not, a few.
+    assert_eq!(group.values, [reference("groups", "managed/group/g7"), reference("groups/displayName", "n7")]);
+    let [none] = &told("/groups/name eq \"none\"")[..] else { panic!() };
+    assert!(none.values.iter().all(|(_, values)| values.len() == 10), "{none:?}");
+    let script = r#"{"type":"rhai","source":"user.manager.title == \"boss\" && get(user, \"title\", \"\") == \"x\""}"#;
+    let [script] = &told(script)[..] else { panic!() };
+    assert_eq!(
+        (names(script), &script.outcome),
+        (vec!["title".into(), "manager/title".into(), "manager".into()], &Some(Ok(false)))
+    );
+    assert!(script.values[0].1[0].as_str().unwrap().chars().count() < 100, "a long text is cut");
+    let [failing] = &told(r#"{"type":"rhai","source":"user.department == \"x\""}"#)[..] else { panic!() };
+    assert!(matches!(&failing.outcome, Some(Err(error)) if error.text.contains("department")));
+    let [all] = &told(r#"{"type":"rhai","source":"user.keys().len() > 0"}"#)[..] else { panic!() };
+    assert_eq!(names(all), ["userName", "title"]);
+}

@@ -60,9 +60,10 @@ pub async fn evaluations(
     if items.is_empty() {
         return one(&state, &caller, &body).await;
     }
+    let asker = caller.asker();
     let read = |item: &Value| -> Wish {
         let item = item.as_object().ok_or_else(|| Fault::new(Kind::InvalidSyntax, "an evaluation is a JSON object"))?;
-        Asked::authzen(item, &body)
+        Asked::authzen(item, &body, &asker)
     };
     let until = until(body.get("options"))?;
     let answers = state.service.decide(&caller, items.iter().map(read).collect(), until).await?;
@@ -76,7 +77,7 @@ pub async fn evaluations(
 }
 
 async fn one(state: &State, caller: &Caller<AccessEvaluate>, body: &Map<String, Value>) -> Result<HttpResponse> {
-    let asked = Asked::authzen(body, &Map::new())?;
+    let asked = Asked::authzen(body, &Map::new(), &caller.asker())?;
     let mut answers = state.service.decide(caller, vec![Ok(asked)], Until::End).await?;
     let answer = answers.pop().ok_or_else(|| Fault::of(Kind::Internal))??;
     Ok(HttpResponse::Ok().json(decision(&answer)))
@@ -105,9 +106,8 @@ fn until(options: Option<&Value>) -> Result<Until> {
 }
 
 fn decision(answer: &Answer) -> Value {
-    let mut context = json!({ "reason_admin": answer.explanation });
-    if let Some(message) = &answer.message {
-        context["reason_user"] = json!({ "en": message });
-    }
+    let admin = answer.explanation.as_ref().map(|explanation| ("reason_admin".to_owned(), explanation.clone()));
+    let user = answer.message.as_ref().map(|message| ("reason_user".to_owned(), json!({ "en": message })));
+    let context: Map<String, Value> = admin.into_iter().chain(user).collect();
     json!({ "decision": answer.allowed, "context": context })
 }

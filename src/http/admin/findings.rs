@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::Result;
 use crate::domain::access::lint::Finding;
+use crate::domain::duration;
 use crate::domain::error::{Fault, Kind};
 use crate::domain::key::Key;
 use crate::http::caller::{AdminAll, Caller};
@@ -19,6 +20,8 @@ const MOST: usize = 1_000;
 struct Parameters {
     after: Option<String>,
     limit: Option<usize>,
+    /// For how long what is found as unused was not used.
+    unused: Option<String>,
 }
 
 /// `GET /findings`: of the next `limit` objects; there are more as long as `next` is told.
@@ -26,7 +29,8 @@ pub async fn list(state: web::Data<State>, req: HttpRequest, caller: Caller<Admi
     let asked: Parameters = query::read(&req)?;
     let after = asked.after.as_deref().map_or(Ok(After::Account(None)), place)?;
     let limit = asked.limit.unwrap_or(100).clamp(1, MOST);
-    let (found, next) = state.service.findings(&caller, after, limit).await?;
+    let unused = asked.unused.as_deref().map(duration::parse).transpose()?;
+    let (found, next) = state.service.findings(&caller, after, limit, unused).await?;
     let next = next.map(|after| match after {
         After::Account(last) => text("account", last),
         After::Role(last) => text("role", last),

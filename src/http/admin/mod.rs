@@ -4,6 +4,7 @@ pub mod attempts;
 pub mod changes;
 pub mod findings;
 pub mod inbound;
+pub mod issuers;
 pub mod jobs;
 pub mod links;
 pub mod profiles;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::domain::document::idm::json_type;
 use crate::domain::schema::{IdmForm, ObjectType, Relationship};
 use crate::http::openapi;
+use crate::http::openapi::actions::{self, Action};
 
 /// In which form it is described.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub fn answer(form: Form, kind: &ObjectType, server: &str) -> HttpResponse {
 }
 
 fn crest(kind: &ObjectType) -> Value {
-    let named = |name: &str| json!({ "name": name });
+    let named = |all: Vec<Action>| all.into_iter().map(|action| json!({ "name": action.name })).collect::<Vec<_>>();
     let queries = [
         json!({ "type": "FILTER", "queryableFields": queryable(kind), "pagingModes": ["COOKIE", "OFFSET"],
                 "countPolicies": ["NONE", "ESTIMATE", "EXACT"], "supportedSortKeys": sortable(kind) }),
@@ -53,7 +54,7 @@ fn crest(kind: &ObjectType) -> Value {
             "resourceSchema": schema(kind),
             "create": { "mode": "ID_FROM_SERVER", "singleton": false },
             "queries": queries,
-            "actions": [named("create"), named("patch"), named("triggerSyncCheck")],
+            "actions": named(actions::of_list(kind)),
             "items": {
                 "pathParameter": { "name": "id", "type": "string", "source": "PATH", "required": true },
                 "create": { "mode": "ID_FROM_CLIENT", "singleton": false },
@@ -61,7 +62,7 @@ fn crest(kind: &ObjectType) -> Value {
                 "update": {},
                 "delete": {},
                 "patch": { "operations": operations },
-                "actions": [named("patch"), named("triggerSyncCheck")],
+                "actions": named(actions::of_one(kind)),
             },
             "subresources": kind.relationships.iter().map(|r| (format!("/{}", r.name), subresource(r))).collect::<Map<_, _>>(),
         }}},

@@ -6,16 +6,17 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 
-use super::query::{Parameters, foreign_cookie};
-use super::{Result, json as answer, reference};
+use super::query::Parameters;
+use super::{Result, cookie, json as answer, reference};
+use crate::domain::cursor;
 use crate::domain::error::{Fault, Kind};
-use crate::domain::key::Key;
 use crate::domain::schema::ObjectType;
 use crate::http::body;
 use crate::http::caller::{Caller, IdmWrite};
 use crate::http::path::segment;
 use crate::http::state::State;
 use crate::service::evaluate::{Affected, Outcome, Question};
+use crate::service::grants::ROLE;
 
 /// The name of the action.
 pub const ACTION: &str = "evaluateCondition";
@@ -31,8 +32,9 @@ pub async fn evaluate(
     kind: Arc<ObjectType>,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
-    let Some(property) = kind.property("condition") else {
-        return Err(Fault::new(Kind::NotImplemented, format!("{} has no condition", kind.name)).into());
+    let Some(property) = kind.property("condition").filter(|_| kind.name == ROLE) else {
+        let text = format!("action '{ACTION}' is not offered here: a {} gives nothing by condition", kind.name);
+        return Err(Fault::new(Kind::NotImplemented, text).into());
     };
     let mut body = match body::json(req, payload, state.limits).await? {
         Value::Object(body) => body,
@@ -47,12 +49,13 @@ pub async fn evaluate(
         return Err(Fault::new(Kind::InvalidValue, "'condition' is missing").into());
     }
     let wish = Parameters::read(req)?;
-    let after = wish.cookie.as_deref().map(|cookie| Key::parse(cookie).ok_or_else(foreign_cookie)).transpose()?;
+    let name = cursor::query(&[Some("idm evaluate"), role.as_deref(), Some(&format!("{condition:?}"))]);
+    let after = wish.cookie.as_deref().map(|cookie| cookie::take(state, caller, &name, cookie)).transpose()?;
     let limit = wish.page_size.unwrap_or(state.limits.default_page).min(state.limits.max_page);
     let found = state.service.evaluate_condition(caller, Question { role, condition, after, limit }).await?;
     let users = caller.types.by_name("user");
     let show = |one: &Affected| {
-        let mut out = users.map_or_else(Map::new, |kind| reference_to(kind, &one.wire_id));
+        let mut out = users.map_or_else(Map::new, |kind| reference::head(kind, &one.wire_id));
         out.extend(one.name.as_ref().map(|name| ("name".to_owned(), name.as_str().into())));
         let (key, value) = match &one.what {
             Outcome::Gains => ("change", "gains"),
@@ -73,7 +76,8 @@ pub async fn evaluate(
     let shown: Vec<Value> = found.affected.iter().map(show).collect();
     out.insert("resultCount".into(), shown.len().into());
     out.insert("result".into(), shown.into());
-    out.insert("pagedResultsCookie".into(), found.next.map_or(Value::Null, |key| key.to_string().into()));
+    let next = found.next.map(|key| cookie::give(state, caller, &name, limit, key)).transpose()?;
+    out.insert("pagedResultsCookie".into(), next.into());
     Ok(answer(StatusCode::OK, &Value::Object(out)))
 }
 
@@ -85,12 +89,4 @@ fn text(value: Value) -> std::result::Result<Option<String>, Fault> {
         Value::Object(object) => Ok(Some(Value::Object(object).to_string())),
         _ => Err(Fault::new(Kind::InvalidValue, "'condition' is a filter, an expression object, or null")),
     }
-}
-
-fn reference_to(kind: &ObjectType, id: &str) -> Map<String, Value> {
-    let mut out = Map::new();
-    out.insert("_ref".to_owned(), reference::path(kind, id).into());
-    out.insert("_refResourceCollection".to_owned(), kind.collection.as_str().into());
-    out.insert("_refResourceId".to_owned(), id.into());
-    out
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Result, json as answer, kind, reference};
 use crate::domain::actor::Actor;
+use crate::domain::condition::Term;
 use crate::domain::error::{Fault, Kind};
 use crate::domain::schema::Side;
 use crate::domain::schema::relationship::GRANT;
@@ -68,8 +69,7 @@ fn way(way: &Way) -> Map<String, Value> {
     }
     out.insert("grant".into(), grant);
     if let Some(condition) = &way.condition {
-        let terms: Vec<Value> =
-            condition.terms.iter().map(|(term, values)| json!({ "term": term, "values": map(values) })).collect();
+        let terms: Vec<Value> = condition.terms.iter().map(|part| Value::Object(term("term", part))).collect();
         out.insert("condition".into(), json!({ "source": condition.source, "matched": terms }));
     }
     instant(&mut out, "from", way.interval.map(|interval| interval.start));
@@ -86,17 +86,27 @@ fn near(miss: &NearMiss, at: Timestamp) -> Value {
             out.extend(way(missed));
             Value::Object(out)
         }
-        NearMiss::Condition { role, source, failing, values } => {
+        NearMiss::Condition { role, source, failing } => {
             let mut out = named(role);
             out.insert("reason".into(), "condition".into());
-            out.insert("condition".into(), json!({ "source": source, "failing": failing, "values": map(values) }));
+            let mut condition = Map::from_iter([("source".to_owned(), source.as_str().into())]);
+            condition.extend(term("failing", failing));
+            out.insert("condition".into(), Value::Object(condition));
             Value::Object(out)
         }
     }
 }
 
-fn map(values: &[(String, Vec<Value>)]) -> Value {
-    Value::Object(values.iter().map(|(name, list)| (name.clone(), Value::Array(list.clone()))).collect())
+// A part of a condition under a name, with what it read; of an expression also what it came to.
+fn term(name: &str, part: &Term) -> Map<String, Value> {
+    let values = part.values.iter().map(|(name, list)| (name.clone(), Value::Array(list.clone()))).collect();
+    let mut out = Map::from_iter([(name.to_owned(), part.text.as_str().into()), ("values".to_owned(), Value::Object(values))]);
+    match &part.outcome {
+        Some(Ok(result)) => _ = out.insert("result".to_owned(), (*result).into()),
+        Some(Err(error)) => _ = out.insert("error".to_owned(), error.to_string().into()),
+        None => {}
+    }
+    out
 }
 
 fn instant(out: &mut Map<String, Value>, name: &str, at: Option<Timestamp>) {

@@ -1,8 +1,11 @@
 //! The IDM REST form of managed objects and relationships (spec/idm.md, 7.2 on the wire).
 
+pub mod acting;
+pub mod cookie;
 pub mod descriptor;
 pub mod edge_bulk;
 pub mod edge_list;
+pub mod envelope;
 pub mod evaluate;
 pub mod explain;
 pub mod fields;

@@ -91,7 +91,8 @@ fn parse(version: &str) -> Option<(u32, u32)> {
 }
 
 fn wants_pretty(req: &HttpRequest) -> bool {
-    if !req.query_string().contains(PRETTY) {
+    // Some clients encode the line in front, none the letters.
+    if !req.query_string().contains(PRETTY.trim_start_matches('_')) {
         return false;
     }
     let pairs = query::read::<Vec<(String, String)>>(req).unwrap_or_default();

@@ -10,7 +10,7 @@ use crate::domain::edge;
 use crate::domain::error::{Fault, Kind, excerpt};
 use crate::domain::key::Key;
 use crate::domain::relation::{CONDITIONAL, Reference, STATIC};
-use crate::domain::resource::{EffectiveRole, Related, encode_segment};
+use crate::domain::resource::{EffectiveRole, Related, reference_path};
 use crate::domain::schema::relationship::GRANT;
 use crate::domain::schema::{ObjectType, Registry, Relationship};
 
@@ -65,15 +65,10 @@ pub fn read(registry: &Registry, relationship: &Relationship, value: &Value) -> 
     Ok(Reference::Exact { kind: kind.name.clone(), id, edge: id_of_edge, grant_type: grant_type.to_owned(), properties })
 }
 
-/// The path of an object, its id percent-encoded.
-pub fn path(kind: &ObjectType, id: &str) -> String {
-    format!("{}/{}", kind.collection, encode_segment(id))
-}
-
 /// The three reference keys of an object.
 pub fn head(kind: &ObjectType, id: &str) -> Map<String, Value> {
     let mut out = Map::new();
-    out.insert("_ref".into(), path(kind, id).into());
+    out.insert("_ref".into(), reference_path(kind, id).into());
     out.insert("_refResourceCollection".into(), kind.collection.clone().into());
     out.insert("_refResourceId".into(), id.into());
     out

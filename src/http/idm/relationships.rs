@@ -4,16 +4,14 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use super::fields::Fields;
 use super::query::Parameters;
 use super::{
     Result, edge_bulk, edge_list, json as answer, kind, object, precondition, put_precondition, reference, refuse_preconditions,
-    revision_text,
+    render,
 };
 use crate::domain::actor::Actor;
-use crate::domain::document::idm::to_idm;
 use crate::domain::edge_filter::EdgeFilter;
 use crate::domain::error::{Fault, Kind, excerpt};
 use crate::domain::filter::idm;
@@ -49,7 +47,7 @@ pub async fn list(state: web::Data<State>, req: HttpRequest, caller: Caller<IdmR
     let wish = Parameters::read(&req)?;
     if !relationship.many {
         let linked = state.service.edge(&caller, property, None).await?;
-        return Ok(one(StatusCode::OK, &relationship, &linked, wish.fields.as_deref()));
+        return one(&state, &caller, StatusCode::OK, &relationship, linked, wish.fields.as_deref()).await;
     }
     let text = match (&wish.filter, wish.query_id.as_deref()) {
         (Some(text), _) => text.as_str(),
@@ -60,24 +58,12 @@ pub async fn list(state: web::Data<State>, req: HttpRequest, caller: Caller<IdmR
     edge_list::answer(state, &caller, property, relationship, filter, &wish).await
 }
 
-/// The envelope of a query (spec/idm.md §1.5).
-pub fn envelope(result: Vec<Value>, cookie: Option<String>, total: Option<usize>) -> Value {
-    json!({
-        "resultCount": result.len(),
-        "result": result,
-        "pagedResultsCookie": cookie,
-        "totalPagedResultsPolicy": if total.is_some() { "EXACT" } else { "NONE" },
-        "totalPagedResults": total.map_or(json!(-1), |n| json!(n)),
-        "remainingPagedResults": -1,
-    })
-}
-
 /// `GET …/{property}/{edge}`.
 pub async fn get(state: web::Data<State>, req: HttpRequest, caller: Caller<IdmRead>) -> Result<HttpResponse> {
     let (property, relationship) = property(&caller, &req)?;
     let fields = Parameters::read(&req)?.fields;
     let linked = state.service.edge(&caller, property, edge(&req)?).await?;
-    Ok(one(StatusCode::OK, &relationship, &linked, fields.as_deref()))
+    one(&state, &caller, StatusCode::OK, &relationship, linked, fields.as_deref()).await
 }
 
 /// `POST …/{property}?_action=create`, and `?_action=bulk`.
@@ -95,7 +81,7 @@ pub async fn act(
             let body = body::json(&req, payload, state.limits).await?;
             let wanted = reference::read(&caller.types, &relationship, &body)?;
             let linked = state.service.create_edge(&caller, property, wanted, Precondition::None).await?;
-            Ok(one(StatusCode::CREATED, &relationship, &linked, wish.fields.as_deref()))
+            one(&state, &caller, StatusCode::CREATED, &relationship, linked, wish.fields.as_deref()).await
         }
         Some("bulk") => {
             let body = body::json(&req, payload, state.limits).await?;
@@ -121,7 +107,7 @@ pub async fn put(
     let body = body::json(&req, payload, state.limits).await?;
     let wanted = reference::read(&caller.types, &relationship, &body)?;
     let linked = state.service.put_edge(&caller, property, wanted, put_precondition(&req)?).await?;
-    Ok(one(StatusCode::OK, &relationship, &linked, Parameters::read(&req)?.fields.as_deref()))
+    one(&state, &caller, StatusCode::OK, &relationship, linked, Parameters::read(&req)?.fields.as_deref()).await
 }
 
 /// `PUT …/{property}/{edge}`: it leads there from now on, with these properties.
@@ -137,7 +123,7 @@ pub async fn change(
     let wanted = reference::read(&caller.types, &relationship, &body)?;
     let change: EdgeChange = Arc::new(move |_| Ok(wanted.clone()));
     let linked = state.service.change_edge(&caller, property, edge(&req)?, change, precondition).await?;
-    Ok(one(StatusCode::OK, &relationship, &linked, Parameters::read(&req)?.fields.as_deref()))
+    one(&state, &caller, StatusCode::OK, &relationship, linked, Parameters::read(&req)?.fields.as_deref()).await
 }
 
 /// `PATCH …/{property}/{edge}`, and `PATCH …/{property}` of a singleton.
@@ -164,7 +150,7 @@ pub async fn modify(
         reference::read(&registry, &of, &patch_edge::apply(parts, operations.clone())?)
     });
     let linked = state.service.change_edge(&caller, property, edge, change, precondition(&req)).await?;
-    Ok(one(StatusCode::OK, &relationship, &linked, Parameters::read(&req)?.fields.as_deref()))
+    one(&state, &caller, StatusCode::OK, &relationship, linked, Parameters::read(&req)?.fields.as_deref()).await
 }
 
 /// `DELETE …/{property}/{edge}`, and `DELETE …/{property}` of a singleton.
@@ -175,29 +161,18 @@ pub async fn delete(state: web::Data<State>, req: HttpRequest, caller: Caller<Id
         return Err(Fault::of(Kind::MethodNotAllowed).into());
     }
     let linked = state.service.delete_edge(&caller, property, edge, precondition(&req)).await?;
-    Ok(one(StatusCode::OK, &relationship, &linked, None))
+    one(&state, &caller, StatusCode::OK, &relationship, linked, None).await
 }
 
-fn one(status: StatusCode, relationship: &Relationship, linked: &Linked, fields: Option<&str>) -> HttpResponse {
+async fn one(
+    state: &State,
+    actor: &Actor,
+    status: StatusCode,
+    relationship: &Relationship,
+    linked: Linked,
+    fields: Option<&str>,
+) -> Result<HttpResponse> {
     let rev = linked.related.edge.as_ref().map_or(0, |e| e.rev);
-    object(status, rev, element(relationship, linked, fields))
-}
-
-/// An edge: the reference, its own id and revision on top, and the fields of the target that were asked for.
-pub(super) fn element(relationship: &Relationship, linked: &Linked, fields: Option<&str>) -> Map<String, Value> {
-    let mut out = Map::new();
-    if let Some(edge) = &linked.related.edge {
-        out.insert("_id".into(), edge.id.to_string().into());
-        out.insert("_rev".into(), revision_text(edge.rev).into());
-    }
-    if let Some(text) = fields {
-        let fields = Fields::parse(&linked.target.kind, Some(text));
-        out.extend(
-            to_idm(&linked.target.kind, &linked.target.doc)
-                .into_iter()
-                .filter(|(name, _)| fields.shows(&linked.target.kind, name)),
-        );
-    }
-    out.append(&mut reference::write(relationship, &linked.related));
-    out
+    let shown = render::edges(state, actor, relationship, fields, vec![linked]).await?.pop();
+    Ok(object(status, rev, shown.unwrap_or_default()))
 }

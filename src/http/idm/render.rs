@@ -13,9 +13,10 @@ use crate::domain::document::idm;
 use crate::domain::key::Key;
 use crate::domain::resource::{EffectiveRole, Related, Resource};
 use crate::domain::schema::relationship::GRANT;
-use crate::domain::schema::{ObjectType, Side};
+use crate::domain::schema::{ObjectType, Relationship, Side};
 use crate::http::state::State;
 use crate::service::load::Needs;
+use crate::service::relationships::Linked;
 
 /// What an answer with these fields needs of relationships.
 pub fn needs(kind: &ObjectType, fields: &Fields) -> Needs {
@@ -49,6 +50,63 @@ pub async fn object(state: &State, actor: &Actor, fields: &Fields, resource: &Re
 pub async fn objects(state: &State, actor: &Actor, fields: &Fields, all: &[Resource]) -> Result<Vec<Map<String, Value>>> {
     let targets = targets(state, actor, fields, all).await?;
     Ok(all.iter().map(|resource| shown(actor, fields, resource, &targets)).collect())
+}
+
+/// Edges: each is the reference, its own id and revision on top, and the fields of its target that were asked for.
+///
+/// # Errors
+/// As [`object`].
+pub async fn edges(
+    state: &State,
+    actor: &Actor,
+    relationship: &Relationship,
+    fields: Option<&str>,
+    linked: Vec<Linked>,
+) -> Result<Vec<Map<String, Value>>> {
+    let (related, targets): (Vec<Related>, Vec<Resource>) = linked.into_iter().map(|l| (l.related, l.target)).unzip();
+    let shown = match fields {
+        Some(text) => of_targets(state, actor, text, targets).await?,
+        None => HashMap::new(),
+    };
+    let whole = related.iter().map(|related| {
+        let mut out = Map::new();
+        if let Some(edge) = &related.edge {
+            out.insert("_id".into(), edge.id.to_string().into());
+            out.insert("_rev".into(), revision_text(edge.rev).into());
+        }
+        // The same target may stand at several edges.
+        let parts = shown.get(&related.key).cloned().unwrap_or_default();
+        out.extend(parts.into_iter().filter(|(name, _)| name != "_id" && name != "_rev"));
+        out.append(&mut reference::write(relationship, related));
+        out
+    });
+    Ok(whole.collect())
+}
+
+// Targets as lists of their own would show them with these fields.
+async fn of_targets(
+    state: &State,
+    actor: &Actor,
+    fields: &str,
+    targets: Vec<Resource>,
+) -> Result<HashMap<Key, Map<String, Value>>> {
+    let mut by_kind: BTreeMap<String, Vec<Resource>> = BTreeMap::new();
+    for target in targets {
+        by_kind.entry(target.kind.name.clone()).or_default().push(target);
+    }
+    let mut out = HashMap::new();
+    for mut list in by_kind.into_values() {
+        let Some(kind) = list.first().map(|target| target.kind.clone()) else { continue };
+        let fields = Fields::parse(&kind, Some(fields));
+        let needs = needs(&kind, &fields);
+        if needs != Needs::nothing() {
+            let keys: BTreeSet<Key> = list.iter().map(|target| target.key).collect();
+            list = state.service.by_keys(actor, kind, keys.into_iter().collect(), needs).await?;
+        }
+        let shown = objects(state, actor, &fields, &list).await?;
+        out.extend(list.iter().map(|target| target.key).zip(shown));
+    }
+    Ok(out)
 }
 
 fn shown(actor: &Actor, fields: &Fields, resource: &Resource, targets: &HashMap<Key, Resource>) -> Map<String, Value> {
@@ -96,7 +154,7 @@ async fn targets(state: &State, actor: &Actor, fields: &Fields, all: &[Resource]
     }
     let mut out = HashMap::new();
     for (kind, keys) in kinds.into_values() {
-        let found = state.service.by_keys(actor, kind.clone(), keys.into_iter().collect()).await?;
+        let found = state.service.by_keys(actor, kind.clone(), keys.into_iter().collect(), Needs::nothing()).await?;
         out.extend(found.into_iter().map(|resource| (resource.key, resource)));
     }
     Ok(out)

@@ -7,6 +7,7 @@ use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 
+use super::acting::Acting;
 use super::evaluate;
 use super::explain::{self, EXPLAIN_ROLES};
 use super::fields::Fields;
@@ -20,7 +21,7 @@ use crate::domain::document::idm;
 use crate::domain::error::{Fault, Kind, excerpt};
 use crate::domain::patch::idm::{self as patch, RelationshipOp};
 use crate::domain::relation::{RelationshipChange, RelationshipWrite};
-use crate::domain::resource::Resource;
+use crate::domain::resource::{Resource, reference_path};
 use crate::domain::schema::{ObjectType, Registry};
 use crate::http::body;
 use crate::http::caller::{Caller, IdmRead, IdmWrite};
@@ -166,17 +167,15 @@ pub async fn modify(
 }
 
 /// `POST managed/{type}/{id}`: an action on one object.
-pub async fn act_on(
-    state: web::Data<State>,
-    req: HttpRequest,
-    caller: Caller<IdmWrite>,
-    payload: web::Payload,
-) -> Result<HttpResponse> {
+pub async fn act_on(state: web::Data<State>, req: HttpRequest, acting: Acting, payload: web::Payload) -> Result<HttpResponse> {
     refuse_preconditions(&req)?;
+    let caller = match acting {
+        Acting::Reads(caller) => return explain::roles(&state, &req, &caller).await,
+        Acting::Writes(caller) => caller,
+    };
     let wish = Parameters::read(&req)?;
     match wish.action.as_deref() {
         Some("patch") => patch_one(&state, &req, &caller, payload).await,
-        Some(EXPLAIN_ROLES) => explain::roles(&state, &req, &caller).await,
         Some(evaluate::ACTION) => evaluate::evaluate(&state, &req, &caller, kind(&caller, &req)?, payload).await,
         Some("triggerSyncCheck") => {
             let kind = kind(&caller, &req)?;
@@ -228,7 +227,7 @@ async fn shown(state: &State, caller: &Caller<IdmWrite>, fields: &Fields, writte
 async fn created(state: &State, caller: &Caller<IdmWrite>, fields: &Fields, made: &Resource) -> Result<HttpResponse> {
     let body: Map<String, Value> = render::object(state, caller, fields, made).await?;
     let mut answer = object(StatusCode::CREATED, made.rev, body);
-    let address = format!("{}/openidm/{}", state.public_url, reference::path(&made.kind, &made.wire_id));
+    let address = format!("{}/openidm/{}", state.public_url, reference_path(&made.kind, &made.wire_id));
     if let Ok(address) = address.parse() {
         answer.headers_mut().insert(LOCATION, address);
     }

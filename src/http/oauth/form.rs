@@ -98,6 +98,20 @@ impl Form {
     }
 }
 
+impl Form {
+    /// The account that a token of a trusted issuer is shown for, and that token (RFC 7523 §2.1). It alone proves who asks.
+    ///
+    /// # Errors
+    /// [`Kind::InvalidSyntax`] when one of both is missing, or something else proves who asks as well.
+    pub(super) fn assertion(&self, req: &HttpRequest) -> Result<(&str, &str), Fault> {
+        let beside = ["client_secret", "client_assertion"].iter().any(|name| self.get(name).is_some());
+        if beside || req.headers().contains_key(AUTHORIZATION) {
+            return Err(Fault::new(Kind::InvalidSyntax, "the assertion alone proves who asks; nothing else stands beside it"));
+        }
+        Ok((self.need("client_id")?, self.need("assertion")?))
+    }
+}
+
 /// Where a request comes from. A proxy's word for it is not taken: anybody can give it.
 pub(super) fn address(req: &HttpRequest) -> IpAddr {
     req.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip())

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Result;
 use crate::auth::Refusal;
 use crate::domain::client::Method;
+use crate::domain::federation;
 use crate::domain::jwt::ALGORITHMS;
 use crate::domain::normal;
 use crate::domain::scope::Scope;
@@ -30,7 +31,7 @@ pub async fn server(state: web::Data<State>, req: HttpRequest) -> HttpResponse {
         "introspection_endpoint": at("/oauth2/introspect"),
         "revocation_endpoint": at("/oauth2/revoke"),
         "jwks_uri": at("/.well-known/jwks.json"),
-        "grant_types_supported": ["client_credentials"],
+        "grant_types_supported": ["client_credentials", federation::GRANT],
         "response_types_supported": [],
         "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,

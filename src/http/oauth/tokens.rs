@@ -2,7 +2,7 @@
 
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::form::{Form, address};
 use super::{Result, unkept};
@@ -12,7 +12,7 @@ use crate::domain::key::TenantId;
 use crate::domain::scope::{Action, Permission};
 use crate::http::state::State;
 
-/// Tells about a token: what it says, with the roles that its account holds now. Of any token that is not good, is not known, or
+/// Tells about a token: what it says, and which of the roles that its account holds now it gives. Of any token that is not good, is not known, or
 /// is another tenant's, it tells that it is not active, and nothing else.
 pub async fn introspect(state: web::Data<State>, req: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
     let form = Form::read(&req, payload).await?;
@@ -25,7 +25,8 @@ pub async fn introspect(state: web::Data<State>, req: HttpRequest, payload: web:
     let Some(account) = state.service.account(tenant, claims.text("tenant_id"), access.account).await? else {
         return Ok(dead());
     };
-    let roles: Vec<&str> = account.roles.iter().map(|role| role.name.as_str()).collect();
+    let named: Vec<&str> = claims.get("roles").as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let roles = account.within(&named, &claims.text("scope").split(' ').collect());
     let mut answer = json!({ "active": true, "token_type": "Bearer", "username": account.name, "roles": roles });
     for name in ["iss", "aud", "sub", "client_id", "iat", "exp", "jti", "scope", "tenant_id"] {
         if !claims.get(name).is_null() {
@@ -59,7 +60,7 @@ pub async fn revoke(state: web::Data<State>, req: HttpRequest, payload: web::Pay
 async fn asker(state: &State, req: &HttpRequest, form: &Form) -> Result<TenantId> {
     let header = req.headers().get(AUTHORIZATION).and_then(|h| h.to_str().ok());
     if header.is_some_and(|text| text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer "))) {
-        let principal = state.auth.authenticate(header).await?;
+        let principal = state.principal(header).await?;
         principal.scopes.require(Permission::new(Dialect::Access, Action::Evaluate))?;
         return Ok(principal.tenant);
     }

@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::actions;
 use crate::domain::document::idm::COMPUTED;
+use crate::domain::federation;
+use crate::domain::jwt::ALGORITHMS;
 use crate::domain::profile::Profile;
 use crate::domain::schema::relationship::GRANT;
 use crate::domain::schema::{Attribute, AttributeType, IdmForm, Mutability, ObjectType, Registry, Returned, Side};
@@ -10,7 +13,7 @@ use crate::domain::schema::{Attribute, AttributeType, IdmForm, Mutability, Objec
 /// All components by name. What the type `User` adds are `User`, `UserList` and, in the IDM dialect, `managed_user`.
 pub fn all(registry: &Registry) -> Map<String, Value> {
     let mut out = Map::new();
-    for (name, schema) in messages().into_iter().chain(access()) {
+    for (name, schema) in messages().into_iter().chain(access()).chain(actions::components()) {
         out.insert(name.to_owned(), schema);
     }
     for kind in registry.types() {
@@ -25,9 +28,10 @@ pub fn all(registry: &Registry) -> Map<String, Value> {
 
 /// Those that the operations on one IDM collection name.
 pub fn of_collection(kind: &ObjectType) -> Map<String, Value> {
+    let owned = |(name, schema): (&str, Value)| (name.to_owned(), schema);
     let named = ["Any", "IdmError", "IdmPatch", "Reference", "Validation"];
     let mut out: Map<String, Value> =
-        messages().into_iter().filter(|(name, _)| named.contains(name)).map(|(name, schema)| (name.to_owned(), schema)).collect();
+        messages().into_iter().filter(|(name, _)| named.contains(name)).chain(actions::components()).map(owned).collect();
     out.insert(managed(kind), properties(kind));
     out
 }
@@ -47,7 +51,7 @@ pub fn reference(component: &str) -> String {
     format!("#/components/schemas/{component}")
 }
 
-fn messages() -> [(&'static str, Value); 25] {
+fn messages() -> impl IntoIterator<Item = (&'static str, Value)> {
     let texts = || json!({ "type": "array", "items": { "type": "string" } });
     let text = || json!({ "type": "string" });
     let count = || json!({ "type": "integer", "minimum": 0 });
@@ -83,8 +87,9 @@ fn messages() -> [(&'static str, Value); 25] {
             "TokenRequest",
             object(
                 json!({
-                    "grant_type": { "type": "string", "enum": ["client_credentials"] }, "scope": text(), "resource": text(),
+                    "grant_type": { "type": "string", "enum": ["client_credentials", federation::GRANT] }, "scope": text(), "resource": text(),
                     "client_id": text(), "client_secret": text(), "client_assertion_type": text(), "client_assertion": text(),
+                    "assertion": text(),
                 }),
                 &["grant_type"],
             ),
@@ -92,6 +97,29 @@ fn messages() -> [(&'static str, Value); 25] {
         ("TokenQuestion", object(json!({ "token": text(), "token_type_hint": text() }), &["token"])),
         ("NewSecret", closed(json!({ "expires": text() }), &[])),
         ("NewKey", closed(json!({ "jwk": { "type": "object" }, "expires": text() }), &["jwk"])),
+        (
+            "NewFederation",
+            closed(
+                json!({
+                    "issuer": text(), "subject": text(), "audience": text(), "claims": { "type": "object" },
+                    "reusable": { "type": "boolean" },
+                }),
+                &["issuer", "subject"],
+            ),
+        ),
+        (
+            "TrustedIssuer",
+            object(
+                json!({
+                    "issuer": text(), "jwksUri": text(), "audiences": texts(),
+                    "algorithms": { "type": "array", "items": { "type": "string", "enum": ALGORITHMS } },
+                    "match": { "type": "array", "items": closed(json!({ "claim": text(), "attribute": text() }), &["claim", "attribute"]) },
+                    "source": text(), "unverifiedEmail": { "type": "boolean" }, "condition": { "type": "object" }, "allowPrivateNetwork": { "type": "boolean" },
+                    "enabled": { "type": "boolean" }, "description": text(),
+                }),
+                &["issuer"],
+            ),
+        ),
         (
             "SearchRequest",
             object(
@@ -234,7 +262,7 @@ fn access() -> [(&'static str, Value); 11] {
             "PermissionCheck",
             closed(
                 json!({ "caller": { "type": ["string", "object"] }, "permission": text(), "resource": { "type": "object" } }),
-                &["caller", "permission"],
+                &["permission"],
             ),
         ),
         ("Evaluation", object(asked(), &["subject", "action", "resource"])),
@@ -242,7 +270,7 @@ fn access() -> [(&'static str, Value); 11] {
     ]
 }
 
-fn object(properties: Value, required: &[&str]) -> Value {
+pub(super) fn object(properties: Value, required: &[&str]) -> Value {
     let mut out = json!({ "type": "object", "properties": properties });
     if !required.is_empty() {
         out["required"] = json!(required);
@@ -250,7 +278,7 @@ fn object(properties: Value, required: &[&str]) -> Value {
     out
 }
 
-fn closed(properties: Value, required: &[&str]) -> Value {
+pub(super) fn closed(properties: Value, required: &[&str]) -> Value {
     let mut out = object(properties, required);
     out["additionalProperties"] = false.into();
     out

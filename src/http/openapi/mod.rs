@@ -1,11 +1,15 @@
 //! `/openapi.json`: the addresses of the URL map with what they take and answer, made from the object types.
 
+pub mod actions;
 mod components;
+mod tables;
 
 use actix_web::{HttpResponse, web};
 use serde_json::{Map, Value, json};
 
+use self::actions::Action;
 use self::components::{list_of, managed, reference};
+use self::tables::{ANSWERS, BODIES, FIXED, OWN, REVISED, TAKEN, TYPE};
 use super::state::State;
 use crate::domain::schema::{ObjectType, Registry};
 
@@ -37,6 +41,7 @@ struct Operation {
     takes: Option<String>,
     status: &'static str,
     answers: Option<String>,
+    actions: Vec<Action>,
 }
 
 /// `GET /openapi.json`.
@@ -114,6 +119,11 @@ impl Operation {
         }
         let open = ["Health", "Well-known"].contains(&self.tag);
         let mut responses = json!({ self.status: success });
+        for status in actions::statuses(&self.actions) {
+            let plain = self.answers.as_deref().filter(|_| status == self.status);
+            responses[status] =
+                json!({ "description": "done", "content": { media: actions::answers(&self.actions, status, plain) } });
+        }
         for (status, what) in self.also() {
             let mut also = json!({ "description": what });
             if *status == "201" {
@@ -150,6 +160,10 @@ impl Operation {
             let required = component != "NewSecret";
             let media = if self.tag == "OAuth" { "application/x-www-form-urlencoded" } else { media };
             out["requestBody"] = json!({ "required": required, "content": content(media, component) });
+        }
+        if self.method == "post" && !self.actions.is_empty() {
+            let (body, required) = actions::bodies(&self.actions);
+            out["requestBody"] = json!({ "required": required, "content": { media: body } });
         }
         if self.tag == "OAuth" {
             out["security"] = json!([{ "client": [] }]);
@@ -197,176 +211,22 @@ impl Operation {
             out.extend(names.iter().map(|(name, kind)| parameter(name, "query", kind)));
             out.extend(headers.iter().map(|name| parameter(name, "header", "string")));
         }
-        if self.tag == "IDM" && self.method == "post" {
-            let actions: &[&str] = match self.place {
-                _ if self.path.ends_with("/privilege") => &["listPrivileges"],
-                Place::List => &["create", "patch", "triggerSyncCheck"],
-                Place::One => &["patch", "triggerSyncCheck"],
-                Place::Policy => &["validateObject", "validateProperty"],
-                _ => &["create"],
-            };
-            out.push(json!({ "name": "_action", "in": "query", "schema": { "type": "string", "enum": actions } }));
+        let named: Vec<&str> = match self.place {
+            _ if self.path.ends_with("/privilege") => vec!["listPrivileges"],
+            Place::Policy => vec!["validateObject", "validateProperty"],
+            _ => self.actions.iter().map(|action| action.name).collect(),
+        };
+        if named.contains(&actions::EVALUATE) {
+            out.extend(
+                [("_pageSize", "integer"), ("_pagedResultsCookie", "string")].map(|(name, kind)| parameter(name, "query", kind)),
+            );
+        }
+        if !named.is_empty() {
+            out.push(json!({ "name": "_action", "in": "query", "schema": { "type": "string", "enum": named } }));
         }
         out
     }
 }
-
-type Names = &'static [(&'static str, &'static str)];
-type Headers = &'static [&'static str];
-
-const SHOWN: Names = &[("attributes", "string"), ("excludedAttributes", "string")];
-const FIELDS: Names = &[("_fields", "string")];
-const QUERY: Names = &[
-    ("_queryFilter", "string"),
-    ("_queryId", "string"),
-    ("_fields", "string"),
-    ("_pageSize", "integer"),
-    ("_pagedResultsOffset", "integer"),
-    ("_pagedResultsCookie", "string"),
-    ("_totalPagedResultsPolicy", "string"),
-];
-const OBJECTS: Names = &[
-    ("_queryFilter", "string"),
-    ("_queryId", "string"),
-    ("_fields", "string"),
-    ("_sortKeys", "string"),
-    ("_pageSize", "integer"),
-    ("_pagedResultsOffset", "integer"),
-    ("_pagedResultsCookie", "string"),
-    ("_totalPagedResultsPolicy", "string"),
-    ("_countOnly", "boolean"),
-    ("_prettyPrint", "boolean"),
-    ("_crestapi", "boolean"),
-];
-const FOUND: Names = &[("_fields", "string"), ("_queryFilter", "string"), ("_queryId", "string")];
-const LISTED: Names = &[
-    ("filter", "string"),
-    ("attributes", "string"),
-    ("excludedAttributes", "string"),
-    ("sortBy", "string"),
-    ("sortOrder", "string"),
-    ("startIndex", "integer"),
-    ("count", "integer"),
-    ("cursor", "string"),
-];
-
-/// Query parameters and headers by tag, method and what stands there. Discovery takes none.
-const TAKEN: &[(&str, &str, Place, Names, Headers)] = &[
-    ("SCIM", "get", Place::List, LISTED, &[]),
-    ("SCIM", "post", Place::List, SHOWN, &["Prefer"]),
-    ("SCIM", "get", Place::One, SHOWN, &["If-None-Match"]),
-    ("SCIM", "put", Place::One, SHOWN, &["If-Match", "If-None-Match", "Prefer"]),
-    ("SCIM", "patch", Place::One, SHOWN, &["If-Match", "If-None-Match", "Prefer"]),
-    ("SCIM", "delete", Place::One, &[], &["If-Match", "If-None-Match"]),
-    ("IDM", "get", Place::List, OBJECTS, &[]),
-    ("IDM", "post", Place::List, FOUND, &[]),
-    ("IDM", "post", Place::One, FIELDS, &[]),
-    ("IDM", "get", Place::One, FIELDS, &["If-None-Match"]),
-    ("IDM", "put", Place::One, FIELDS, &["If-Match", "If-None-Match"]),
-    ("IDM", "patch", Place::One, FIELDS, &["If-Match"]),
-    ("IDM", "delete", Place::One, &[], &["If-Match"]),
-    ("IDM", "get", Place::Edges, QUERY, &[]),
-    ("IDM", "post", Place::Edges, FIELDS, &[]),
-    ("IDM", "get", Place::Edge, FIELDS, &[]),
-    ("IDM", "put", Place::Edge, FIELDS, &["If-Match", "If-None-Match"]),
-    ("IDM", "patch", Place::Edge, FIELDS, &["If-Match"]),
-    ("IDM", "delete", Place::Edge, &[], &["If-Match"]),
-];
-
-/// The address of an object type.
-const TYPE: &str = "/admin/v1/types/{type}";
-
-/// Query parameters and headers of single addresses.
-const OWN: &[(&str, &str, Names, Headers)] = &[
-    ("post", "/scim/v2/Bulk", &[], &["Idempotency-Key"]),
-    ("delete", "/passport/admin/managed-identities/{id}/secrets/{sid}", &[("compromised", "boolean")], &[]),
-    ("delete", "/passport/admin/managed-identities/{id}/keys/{kid}", &[("compromised", "boolean")], &[]),
-    (
-        "get",
-        "/admin/v1/changes",
-        &[("after", "integer"), ("type", "string"), ("objectId", "string"), ("actor", "string"), ("limit", "integer")],
-        &[],
-    ),
-    ("put", TYPE, &[], &["If-Match", "If-None-Match"]),
-    ("delete", TYPE, &[], &["If-Match", "If-None-Match"]),
-    ("get", "/admin/v1/jobs", &[("after", "string"), ("limit", "integer")], &[]),
-    (
-        "get",
-        "/admin/v1/targets/{id}/attempts",
-        &[("objectId", "string"), ("outcome", "string"), ("after", "string"), ("limit", "integer")],
-        &[],
-    ),
-    (
-        "get",
-        "/admin/v1/targets/{id}/links",
-        &[("type", "string"), ("status", "string"), ("class", "string"), ("after", "string"), ("limit", "integer")],
-        &[],
-    ),
-];
-
-/// Pages, and preconditions on what has a revision.
-const PAGED: Names = &[("after", "string"), ("limit", "integer")];
-const REVISED: &[(&str, &str, Names, Headers)] = &[
-    ("get", "/admin/v1/findings", PAGED, &[]),
-    ("get", "/passport/admin/resource-policies", PAGED, &[]),
-    ("put", "/passport/admin/resource-policies/{id}", &[], &["If-Match"]),
-    ("delete", "/passport/admin/resource-policies/{id}", &[], &["If-Match"]),
-    ("get", "/passport/admin/roles", PAGED, &[]),
-    ("put", "/passport/admin/roles/{name}", &[], &["If-Match"]),
-    ("patch", "/passport/admin/roles/{name}", &[], &["If-Match"]),
-    ("delete", "/passport/admin/roles/{name}", &[], &["If-Match"]),
-    ("get", "/passport/admin/managed-identities", PAGED, &[]),
-    ("patch", "/passport/admin/managed-identities/{id}", &[], &["If-Match"]),
-    ("delete", "/passport/admin/managed-identities/{id}", &[], &["If-Match"]),
-    ("post", "/passport/admin/managed-identities/{id}/disable", &[], &["If-Match"]),
-    ("post", "/passport/admin/managed-identities/{id}/enable", &[], &["If-Match"]),
-    ("put", "/passport/admin/managed-identities/{id}/tags", &[], &["If-Match"]),
-    ("put", "/passport/admin/managed-identities/{id}/roles", &[], &["If-Match"]),
-    ("post", "/passport/admin/managed-identities/{id}/roles/{roleName}", &[], &["If-Match"]),
-    ("delete", "/passport/admin/managed-identities/{id}/roles/{roleName}", &[], &["If-Match"]),
-];
-
-/// What the bodies of fixed addresses hold; an object, when nothing is said.
-const BODIES: &[(&str, &str, &str)] = &[
-    ("post", "/scim/v2/.search", "SearchRequest"),
-    ("post", "/scim/v2/Bulk", "BulkRequest"),
-    ("post", "/passport/check-permission", "PermissionCheck"),
-    ("post", "/passport/admin/resource-policies", "Policy"),
-    ("put", "/passport/admin/resource-policies/{id}", "Policy"),
-    ("post", "/passport/admin/roles", "PassportRole"),
-    ("put", "/passport/admin/roles/{name}", "PassportRole"),
-    ("patch", "/passport/admin/roles/{name}", "PassportRole"),
-    ("post", "/passport/admin/managed-identities", "NewManagedIdentity"),
-    ("patch", "/passport/admin/managed-identities/{id}", "ManagedIdentityChange"),
-    ("put", "/passport/admin/managed-identities/{id}/tags", "Tags"),
-    ("put", "/passport/admin/managed-identities/{id}/roles", "RoleNames"),
-    ("post", "/access/v1/evaluation", "Evaluation"),
-    ("post", "/access/v1/evaluations", "Evaluations"),
-    ("post", "/admin/v1/inbound/held/{source}/approve", "Approval"),
-    ("post", "/oauth2/token", "TokenRequest"),
-    ("post", "/api/m2m/oauth/token", "TokenRequest"),
-    ("post", "/passport/oauth/token", "TokenRequest"),
-    ("post", "/oauth2/introspect", "TokenQuestion"),
-    ("post", "/oauth2/revoke", "TokenQuestion"),
-    ("post", "/passport/admin/managed-identities/{id}/secrets", "NewSecret"),
-    ("post", "/passport/admin/managed-identities/{id}/keys", "NewKey"),
-    ("post", "/admin/v1/tokens", "NewToken"),
-    ("post", "/admin/v1/tenants", "NewTenant"),
-    ("post", "/admin/v1/targets", "NewTarget"),
-    ("put", "/admin/v1/targets/{id}", "NewTarget"),
-    ("post", "/admin/v1/targets/{id}/retry", "Replay"),
-    ("post", "/admin/v1/targets/{id}/links/{type}/{object}/adopt", "Adoption"),
-];
-
-/// What fixed addresses answer; an object, when nothing is said.
-const ANSWERS: &[(&str, &str)] = &[
-    ("/metrics", "Text"),
-    ("/openidm/privilege", "List"),
-    ("/scim/v2", "ScimList"),
-    ("/scim/v2/.search", "ScimList"),
-    ("/scim/v2/ResourceTypes", "ScimList"),
-    ("/scim/v2/Schemas", "ScimList"),
-];
 
 fn scim(kind: &ObjectType, out: &mut Vec<Operation>) {
     let (list, one) = (format!("/scim/v2{}", kind.endpoint), format!("/scim/v2{}/{{id}}", kind.endpoint));
@@ -381,6 +241,7 @@ fn scim(kind: &ObjectType, out: &mut Vec<Operation>) {
             takes,
             status,
             answers,
+            actions: Vec::new(),
         });
     };
     let many = || Some(list_of(kind));
@@ -409,6 +270,13 @@ fn idm(kind: &ObjectType, out: &mut Vec<Operation>) {
             takes,
             status,
             answers,
+            actions: match (method, place) {
+                ("post", Place::List) => actions::of_list(kind),
+                ("post", Place::One) => actions::of_one(kind),
+                ("get", Place::One) => actions::of_read(kind),
+                ("post", Place::Edges) => actions::of_edges(),
+                _ => Vec::new(),
+            },
         });
     };
     let whole = || Some(managed(kind));
@@ -446,112 +314,6 @@ fn idm(kind: &ObjectType, out: &mut Vec<Operation>) {
     }
 }
 
-/// What does not depend on object types.
-const FIXED: &[(&str, &str, &str, &str, bool, &str)] = &[
-    ("get", "/health", "Health", "The process and its workers", false, "200"),
-    ("get", "/ready", "Health", "Whether the database answers", false, "200"),
-    ("get", "/metrics", "Health", "Figures for Prometheus", false, "200"),
-    ("get", "/.well-known/jwks.json", "Well-known", "The keys that tokens are verified with", false, "200"),
-    ("get", "/.well-known/oauth-authorization-server", "Well-known", "The issuer of tokens", false, "200"),
-    ("get", "/.well-known/oauth-protected-resource", "Well-known", "How the APIs are guarded", false, "200"),
-    ("post", "/oauth2/token", "OAuth", "A token for a service account", true, "200"),
-    ("post", "/api/m2m/oauth/token", "OAuth", "A token for a service account, as /oauth2/token", true, "200"),
-    ("post", "/passport/oauth/token", "OAuth", "A token for a service account, as /oauth2/token", true, "200"),
-    ("post", "/oauth2/introspect", "OAuth", "What a token is worth now", true, "200"),
-    ("post", "/oauth2/revoke", "OAuth", "End a token", true, "200"),
-    ("get", "/passport/idinfo", "Passport", "Who the bearer is", false, "200"),
-    ("get", "/passport/admin/managed-identities/{id}/secrets", "Passport", "List an account's secrets", false, "200"),
-    ("post", "/passport/admin/managed-identities/{id}/secrets", "Passport", "Give an account a secret", true, "201"),
-    ("delete", "/passport/admin/managed-identities/{id}/secrets/{sid}", "Passport", "Remove a secret", false, "204"),
-    ("get", "/passport/admin/managed-identities/{id}/keys", "Passport", "List an account's public keys", false, "200"),
-    ("post", "/passport/admin/managed-identities/{id}/keys", "Passport", "Register a public key", true, "201"),
-    ("delete", "/passport/admin/managed-identities/{id}/keys/{kid}", "Passport", "Remove a public key", false, "204"),
-    ("post", "/passport/admin/managed-identities/{id}/revoke-tokens", "Passport", "End every token of an account", false, "200"),
-    ("get", "/admin/v1/signing-keys", "Admin", "List the keys that sign tokens", false, "200"),
-    ("post", "/admin/v1/signing-keys", "Admin", "Publish the next key that signs", false, "202"),
-    ("delete", "/admin/v1/signing-keys/{id}", "Admin", "Remove a key and all that it signed", false, "204"),
-    ("get", "/scim/v2", "SCIM", "List all types", false, "200"),
-    ("get", "/scim/v2/ServiceProviderConfig", "SCIM", "What is offered", false, "200"),
-    ("get", "/scim/v2/ResourceTypes", "SCIM", "Resource types", false, "200"),
-    ("get", "/scim/v2/ResourceTypes/{name}", "SCIM", "One resource type", false, "200"),
-    ("get", "/scim/v2/Schemas", "SCIM", "Schemas", false, "200"),
-    ("get", "/scim/v2/Schemas/{name}", "SCIM", "One schema", false, "200"),
-    ("post", "/scim/v2/.search", "SCIM", "Search all types", true, "200"),
-    ("post", "/scim/v2/Bulk", "SCIM", "Many writes in one request", true, "200"),
-    ("get", "/scim/v2/Me", "SCIM", "A token stands for no resource", false, "501"),
-    ("post", "/scim/v2/Me", "SCIM", "A token stands for no resource", false, "501"),
-    ("put", "/scim/v2/Me", "SCIM", "A token stands for no resource", false, "501"),
-    ("patch", "/scim/v2/Me", "SCIM", "A token stands for no resource", false, "501"),
-    ("delete", "/scim/v2/Me", "SCIM", "A token stands for no resource", false, "501"),
-    ("post", "/openidm/privilege", "IDM", "Collections that the caller may do anything with", false, "200"),
-    ("get", "/openidm/privilege/{space}/{type}", "IDM", "What the caller may do with objects of a collection", false, "200"),
-    ("get", "/openidm/privilege/{space}/{type}/{id}", "IDM", "What the caller may do with an object", false, "200"),
-    ("get", "/.well-known/authzen-configuration", "Well-known", "Where access decisions are made", false, "200"),
-    ("post", "/passport/check-permission", "Passport", "Whether a caller may do something", true, "200"),
-    ("get", "/passport/admin/resource-policies", "Passport", "List policies", false, "200"),
-    ("post", "/passport/admin/resource-policies", "Passport", "Make a policy, or a rule alone", true, "201"),
-    ("get", "/passport/admin/resource-policies/{id}", "Passport", "Read a policy", false, "200"),
-    ("put", "/passport/admin/resource-policies/{id}", "Passport", "Replace a policy", true, "200"),
-    ("delete", "/passport/admin/resource-policies/{id}", "Passport", "Remove a policy", false, "204"),
-    ("get", "/passport/admin/roles", "Passport", "List roles", false, "200"),
-    ("post", "/passport/admin/roles", "Passport", "Make a role", true, "201"),
-    ("get", "/passport/admin/roles/{name}", "Passport", "Read a role", false, "200"),
-    ("put", "/passport/admin/roles/{name}", "Passport", "Replace a role", true, "200"),
-    ("patch", "/passport/admin/roles/{name}", "Passport", "Change a role", true, "200"),
-    ("delete", "/passport/admin/roles/{name}", "Passport", "Remove a role that nobody holds", false, "204"),
-    ("get", "/passport/admin/managed-identities", "Passport", "List managed identities", false, "200"),
-    ("post", "/passport/admin/managed-identities", "Passport", "Make a managed identity", true, "201"),
-    ("get", "/passport/admin/managed-identities/{id}", "Passport", "Read a managed identity", false, "200"),
-    ("patch", "/passport/admin/managed-identities/{id}", "Passport", "Change a managed identity", true, "200"),
-    ("delete", "/passport/admin/managed-identities/{id}", "Passport", "Remove a managed identity for good", false, "204"),
-    ("post", "/passport/admin/managed-identities/{id}/disable", "Passport", "Disable a managed identity", false, "200"),
-    ("post", "/passport/admin/managed-identities/{id}/enable", "Passport", "Enable a managed identity", false, "200"),
-    ("put", "/passport/admin/managed-identities/{id}/tags", "Passport", "Set its tags", true, "200"),
-    ("put", "/passport/admin/managed-identities/{id}/roles", "Passport", "Replace its roles", true, "200"),
-    ("post", "/passport/admin/managed-identities/{id}/roles/{roleName}", "Passport", "Give it a role", false, "200"),
-    ("delete", "/passport/admin/managed-identities/{id}/roles/{roleName}", "Passport", "Take a role from it", false, "200"),
-    ("post", "/access/v1/evaluation", "Access", "One decision (AuthZEN 1.0)", true, "200"),
-    ("post", "/access/v1/evaluations", "Access", "Many decisions (AuthZEN 1.0)", true, "200"),
-    ("get", "/admin/v1/tokens", "Admin", "List tokens", false, "200"),
-    ("post", "/admin/v1/tokens", "Admin", "Make a token", true, "201"),
-    ("get", "/admin/v1/tokens/{id}", "Admin", "Read a token", false, "200"),
-    ("delete", "/admin/v1/tokens/{id}", "Admin", "Revoke a token", false, "204"),
-    ("get", "/admin/v1/profiles", "Admin", "Client profiles and their keys", false, "200"),
-    ("get", "/admin/v1/tenants", "Admin", "List tenants", false, "200"),
-    ("post", "/admin/v1/tenants", "Admin", "Make a tenant", true, "201"),
-    ("get", "/admin/v1/changes", "Admin", "The change log", false, "200"),
-    ("get", "/admin/v1/findings", "Admin", "Where somebody may do more than he needs", false, "200"),
-    ("get", "/admin/v1/types", "Admin", "List object types", false, "200"),
-    ("get", "/admin/v1/types/{type}", "Admin", "Read an object type", false, "200"),
-    ("put", "/admin/v1/types/{type}", "Admin", "Add to a shipped type, or write one of your own", true, "200"),
-    ("delete", "/admin/v1/types/{type}", "Admin", "Remove a type, or what was added to a shipped one", false, "204"),
-    ("get", "/admin/v1/jobs", "Admin", "List jobs", false, "200"),
-    ("get", "/admin/v1/jobs/{id}", "Admin", "How far a job is", false, "200"),
-    ("get", "/admin/v1/inbound/held", "Admin", "What the guard over what comes in holds", false, "200"),
-    ("post", "/admin/v1/inbound/held/{source}/approve", "Admin", "Let what is held of a source pass", true, "202"),
-    ("post", "/admin/v1/inbound/held/{source}/reject", "Admin", "Leave what is held of a source as it is", false, "200"),
-    ("get", "/admin/v1/targets", "Admin", "List targets", false, "200"),
-    ("post", "/admin/v1/targets", "Admin", "Make a target", true, "201"),
-    ("get", "/admin/v1/targets/{id}", "Admin", "Read a target", false, "200"),
-    ("put", "/admin/v1/targets/{id}", "Admin", "Replace a target", true, "200"),
-    ("patch", "/admin/v1/targets/{id}", "Admin", "Change a target", true, "200"),
-    ("delete", "/admin/v1/targets/{id}", "Admin", "Forget a target", false, "204"),
-    ("post", "/admin/v1/targets/{id}/probe", "Admin", "Ask a target what it can do", false, "200"),
-    ("post", "/admin/v1/targets/{id}/pause", "Admin", "Pause a target", false, "200"),
-    ("post", "/admin/v1/targets/{id}/resume", "Admin", "Let a target go on", false, "200"),
-    ("post", "/admin/v1/targets/{id}/resync", "Admin", "Compare a target with what it should hold", false, "202"),
-    ("post", "/admin/v1/targets/{id}/retry", "Admin", "Try links again", true, "202"),
-    ("get", "/admin/v1/targets/{id}/attempts", "Admin", "Calls to a target", false, "200"),
-    ("get", "/admin/v1/targets/{id}/held", "Admin", "What the guard holds", false, "200"),
-    ("post", "/admin/v1/targets/{id}/held/{batch}/approve", "Admin", "Let what is held pass", false, "202"),
-    ("post", "/admin/v1/targets/{id}/held/{batch}/reject", "Admin", "Leave what is held as it is", false, "200"),
-    ("get", "/admin/v1/targets/{id}/links", "Admin", "Links of a target", false, "200"),
-    ("get", "/admin/v1/targets/{id}/links/{type}/{object}", "Admin", "Why an object is there or not", false, "200"),
-    ("post", "/admin/v1/targets/{id}/links/{type}/{object}/retry", "Admin", "Try an object again", false, "202"),
-    ("post", "/admin/v1/targets/{id}/links/{type}/{object}/unlink", "Admin", "Let go of an object", false, "204"),
-    ("post", "/admin/v1/targets/{id}/links/{type}/{object}/adopt", "Admin", "Say which account an object is", true, "202"),
-];
-
 fn fixed(out: &mut Vec<Operation>) {
     for (method, path, tag, summary, takes, status) in FIXED {
         let body = BODIES.iter().find(|(m, p, _)| m == method && p == path).map_or("Any", |(.., component)| component);
@@ -565,6 +327,7 @@ fn fixed(out: &mut Vec<Operation>) {
             takes: takes.then(|| body.to_owned()),
             status,
             answers: (*status != "204").then(|| answer.to_owned()),
+            actions: Vec::new(),
         });
     }
 }

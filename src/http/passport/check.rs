@@ -18,7 +18,7 @@ pub async fn check(
     caller: Caller<PassportEvaluate>,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
-    let asked = Asked::passport(&body::json(&req, payload, state.limits).await?)?;
+    let asked = Asked::passport(&body::json(&req, payload, state.limits).await?, &caller.asker())?;
     let mut answers = state.service.decide(&caller, vec![Ok(asked)], Until::End).await?;
     let answer = answers.pop().ok_or_else(|| Fault::of(Kind::Internal))??;
     let mut body = json!({ "allowed": answer.allowed, "isServiceAccount": answer.managed_identity.is_some() });
@@ -28,6 +28,8 @@ pub async fn check(
     if let Some(id) = answer.managed_identity {
         body["managedIdentityId"] = id.into();
     }
-    body["explanation"] = answer.explanation;
+    if let Some(explanation) = answer.explanation {
+        body["explanation"] = explanation;
+    }
     Ok(HttpResponse::Ok().json(body))
 }

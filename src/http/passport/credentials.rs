@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Result;
+use super::{Result, warned};
 use crate::domain::duration;
 use crate::domain::error::{Fault, Kind};
 use crate::domain::jwt::PublicKey;
@@ -59,7 +59,7 @@ pub async fn add_secret(
     let mut shown = show(&made.row);
     // One that was only tried opens nothing.
     shown["secret"] = if caller.rehearsal.is_some() { HIDDEN } else { made.text.expose() }.into();
-    Ok(HttpResponse::Created().insert_header((CACHE_CONTROL, "no-store")).json(shown))
+    Ok(HttpResponse::Created().insert_header((CACHE_CONTROL, "no-store")).json(warned(shown)))
 }
 
 /// `DELETE …/secrets/{sid}`; with `compromised=true` every token of the account ends as well.
@@ -97,7 +97,7 @@ pub async fn add_key(
     };
     let shown = show(&row);
     state.service.add_credential(&caller, segment(&req, "id")?, row).await?;
-    Ok(HttpResponse::Created().json(shown))
+    Ok(HttpResponse::Created().json(warned(shown)))
 }
 
 /// `DELETE …/keys/{kid}`, as for secrets.

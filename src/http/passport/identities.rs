@@ -1,12 +1,14 @@
 //! `/passport/admin/managed-identities`: service accounts, their roles and tags (rows P1 to P12, P67).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Page, Result, answer, created, members, precondition, write};
+use super::{Page, Result, answer, created, members, precondition, warned, write};
 use crate::domain::access::policy::check_token;
 use crate::domain::actor::Actor;
 use crate::domain::document::values;
@@ -17,6 +19,7 @@ use crate::domain::schema::ObjectType;
 use crate::http::body;
 use crate::http::caller::{Caller, PassportRead, PassportRoles};
 use crate::http::path::segment;
+use crate::http::query;
 use crate::http::state::State;
 use crate::service::identities::{HeldRoles, RolesChange};
 use crate::service::load::Needs;
@@ -57,13 +60,19 @@ pub async fn create(
     let draft = Draft { doc, external_id: None, relationships: vec![owned_by(body.get("owner"))?] };
     let made = state.service.create(&caller, kind, None, draft, needs()).await?;
     let place = format!("managed-identities/{}", encode_segment(&made.wire_id));
-    Ok(created(&state, &place, made.rev, &show(&made)))
+    Ok(created(&state, &place, made.rev, show(&made)))
 }
 
-/// `GET /managed-identities/{id}`.
+/// `GET /managed-identities/{id}`, with what it used of what it may do, and when last.
 pub async fn get(state: web::Data<State>, req: HttpRequest, caller: Caller<PassportRead>) -> Result<HttpResponse> {
-    let found = state.service.get(&caller, kind(&caller)?, segment(&req, "id")?, needs()).await?;
-    Ok(answer(StatusCode::OK, found.rev, &show(&found)))
+    let id = segment(&req, "id")?;
+    let found = state.service.get(&caller, kind(&caller)?, id.clone(), needs()).await?;
+    let uses = state.service.last_uses(&caller, id).await?;
+    let mut body = show(&found);
+    body["lastUsed"] = uses.account.map(|at| at.to_string()).into();
+    body["permissionUses"] =
+        uses.permissions.iter().map(|(name, at)| json!({ "permission": name, "lastUsed": at.to_string() })).collect();
+    Ok(answer(StatusCode::OK, found.rev, body))
 }
 
 /// `PATCH /managed-identities/{id}`: the members that are sent.
@@ -80,7 +89,7 @@ pub async fn modify(
         Ok(owner.clone())
     });
     let written = written.await?;
-    Ok(answer(StatusCode::OK, written.rev, &show(&written)))
+    Ok(answer(StatusCode::OK, written.rev, show(&written)))
 }
 
 /// `DELETE /managed-identities/{id}`, for good.
@@ -104,7 +113,7 @@ pub async fn tag(
         Ok(Vec::new())
     });
     let written = written.await?;
-    Ok(answer(StatusCode::OK, written.rev, &show(&written)))
+    Ok(answer(StatusCode::OK, written.rev, show(&written)))
 }
 
 /// `POST /managed-identities/{id}/disable`.
@@ -147,21 +156,34 @@ async fn change_roles(
     caller: &Caller<PassportRoles>,
     change: RolesChange,
 ) -> Result<HttpResponse> {
+    #[derive(Deserialize)]
+    struct Parameters {
+        #[serde(default, rename = "revokeTokens")]
+        revoke_tokens: bool,
+    }
     let id = segment(req, "id")?;
-    let HeldRoles { names, updated } = state.service.change_roles(caller, id.clone(), change, precondition(req)).await?;
+    let Parameters { revoke_tokens } = query::read(req)?;
+    let done = state.service.change_roles(caller, id.clone(), change, precondition(req), revoke_tokens).await?;
+    let HeldRoles { names, updated } = done;
     let body = json!({ "managedIdentityId": id, "roles": names, "updatedAt": updated.to_string() });
-    Ok(HttpResponse::Ok().json(body))
+    Ok(HttpResponse::Ok().json(warned(body)))
 }
 
 async fn set_active(state: &State, req: &HttpRequest, caller: &Caller<PassportRoles>, active: bool) -> Result<HttpResponse> {
+    let was = Arc::new(AtomicBool::new(false));
+    let seen = was.clone();
     let written = update(state, req, caller, move |kind, doc| {
-        values::set(kind, doc, attribute(kind, "active")?, Some(active.into()));
+        let attribute = attribute(kind, "active")?;
+        seen.store(doc.get("active") == Some(&Value::Bool(true)), Ordering::Relaxed);
+        values::set(kind, doc, attribute, Some(active.into()));
         Ok(Vec::new())
     });
     let written = written.await?;
-    let mut body = json!({ "managedIdentityId": written.wire_id, "status": status(&written) });
+    // Enabling revives none of the tokens that disabling ended; of an account that was enabled already it ends none.
+    let ended = !active || !was.load(Ordering::Relaxed);
+    let mut body = json!({ "managedIdentityId": written.wire_id, "status": status(&written), "tokensInvalidated": ended });
     body[if active { "enabledAt" } else { "disabledAt" }] = written.modified.to_string().into();
-    Ok(answer(StatusCode::OK, written.rev, &body))
+    Ok(answer(StatusCode::OK, written.rev, body))
 }
 
 async fn update(

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod credentials;
+pub mod federations;
 pub mod identities;
 pub mod idinfo;
 pub mod policies;
@@ -25,6 +26,7 @@ use crate::domain::resource::Resource;
 use crate::domain::schema::ObjectType;
 use crate::service::list::{Query, Start};
 use crate::service::load::Needs;
+use crate::telemetry::request;
 
 /// A handler's outcome.
 pub type Result<T> = std::result::Result<T, Failure<Passport>>;
@@ -68,12 +70,21 @@ fn precondition(req: &HttpRequest) -> Precondition {
     etag::precondition(req, |tag| tag.parse().ok())
 }
 
-fn answer(status: StatusCode, rev: i64, body: &Value) -> HttpResponse {
-    HttpResponse::build(status).insert_header((ETAG, format!("W/\"{rev}\""))).json(body)
+fn answer(status: StatusCode, rev: i64, body: Value) -> HttpResponse {
+    HttpResponse::build(status).insert_header((ETAG, format!("W/\"{rev}\""))).json(warned(body))
+}
+
+/// An answer with what its writing was warned of, if it was.
+fn warned(mut body: Value) -> Value {
+    let warnings = request::warnings();
+    if !warnings.is_empty() {
+        body["warnings"] = warnings.into();
+    }
+    body
 }
 
 /// The answer to a creation, with where the new thing is.
-fn created(state: &State, place: &str, rev: i64, body: &Value) -> HttpResponse {
+fn created(state: &State, place: &str, rev: i64, body: Value) -> HttpResponse {
     let mut out = answer(StatusCode::CREATED, rev, body);
     if let Ok(address) = format!("{}/passport/admin/{place}", state.public_url).parse() {
         out.headers_mut().insert(LOCATION, address);

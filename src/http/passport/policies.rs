@@ -31,13 +31,13 @@ pub async fn create(
 ) -> Result<HttpResponse> {
     let body = bare(body::json(&req, payload, state.limits).await?);
     let made = state.service.create_policy(&caller, &body).await?;
-    Ok(created(&state, &format!("resource-policies/{}", made.id), made.rev, &show(&made)))
+    Ok(created(&state, &format!("resource-policies/{}", made.id), made.rev, show(&made)))
 }
 
 /// `GET /resource-policies/{id}`.
 pub async fn get(state: web::Data<State>, req: HttpRequest, caller: Caller<PassportRead>) -> Result<HttpResponse> {
     let found = state.service.policy(&caller, id(&req)?).await?;
-    Ok(answer(StatusCode::OK, found.rev, &show(&found)))
+    Ok(answer(StatusCode::OK, found.rev, show(&found)))
 }
 
 /// `PUT /resource-policies/{id}`.
@@ -49,7 +49,7 @@ pub async fn replace(
 ) -> Result<HttpResponse> {
     let body = bare(body::json(&req, payload, state.limits).await?);
     let written = state.service.replace_policy(&caller, id(&req)?, &body, precondition(&req)).await?;
-    Ok(answer(StatusCode::OK, written.rev, &show(&written)))
+    Ok(answer(StatusCode::OK, written.rev, show(&written)))
 }
 
 /// `DELETE /resource-policies/{id}`.

@@ -44,14 +44,14 @@ pub async fn create(
     let draft = Draft { doc: write(&kind, &Map::new(), &body, &PROPERTIES, true)?, external_id: None, relationships: Vec::new() };
     let made = state.service.create(&caller, kind, None, draft, Needs::nothing()).await?;
     let place = format!("roles/{}", encode_segment(made.label().unwrap_or_default()));
-    Ok(created(&state, &place, made.rev, &show(&made)))
+    Ok(created(&state, &place, made.rev, show(&made)))
 }
 
 /// `GET /roles/{name}`.
 pub async fn get(state: web::Data<State>, req: HttpRequest, caller: Caller<PassportRead>) -> Result<HttpResponse> {
     let id = state.service.role_named(&caller, segment(&req, "name")?).await?;
     let found = state.service.get(&caller, kind(&caller)?, id, Needs::nothing()).await?;
-    Ok(answer(StatusCode::OK, found.rev, &show(&found)))
+    Ok(answer(StatusCode::OK, found.rev, show(&found)))
 }
 
 /// `PUT /roles/{name}`, the whole; `PATCH /roles/{name}`, the members that are sent. The name stays as it is.
@@ -74,7 +74,7 @@ pub async fn modify(
     });
     let address = Address { kind, wire_id: id, precondition: precondition(&req) };
     let written = state.service.update(&caller, address, change, Needs::nothing(), Needs::nothing()).await?;
-    Ok(answer(StatusCode::OK, written.rev, &show(&written)))
+    Ok(answer(StatusCode::OK, written.rev, show(&written)))
 }
 
 /// `DELETE /roles/{name}`; one that is held stays, with 409.

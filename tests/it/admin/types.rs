@@ -346,6 +346,41 @@ async fn what_would_orphan_or_invalidate_data_is_refused_with_the_count() {
     }
 }
 
+/// A property that moves would leave conditions with their old meaning, or with none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_property_that_a_condition_reads_stays_where_it_is() {
+    for gateway in Gateway::both() {
+        let client = gateway.admin();
+        let with = |properties: Value| {
+            let mut body = extension(&[json!({ "name": "badge" }), json!({ "name": "level" })]);
+            body["properties"] = properties;
+            body
+        };
+        let at = |name: &str, attribute: &str| json!({ "name": name, "path": format!("{ACME}:{attribute}") });
+        let first = with(json!([at("badge", "badge"), at("level", "level")]));
+        assert_eq!(client.put("/admin/v1/types/user", &first).await.status, 200);
+        let conditions = [json!("/badge eq \"x\""), json!({ "type": "rhai", "source": "get(user, \"badge\", \"\") == \"x\"" })];
+        for (role, condition) in ["filter", "expression"].iter().zip(conditions) {
+            let made =
+                client.put(&format!("/openidm/managed/role/{role}"), &json!({ "name": role, "condition": condition })).await;
+            assert_eq!(made.status, 201, "{}", made.text);
+        }
+        for refused in [json!([at("number", "badge"), at("level", "level")]), json!([at("badge", "level"), at("level", "badge")])]
+        {
+            let answer = client.put("/admin/v1/types/user", &with(refused)).await;
+            assert_eq!(answer.status, 409, "{}", answer.text);
+            assert!(answer.text.contains("the conditions of 2 roles"), "{}", answer.text);
+        }
+        // What no condition reads may move, and another may come.
+        let moved = with(json!([at("badge", "badge"), at("grade", "level")]));
+        assert_eq!(client.put("/admin/v1/types/user", &moved).await.status, 200);
+        let user = client.put("/openidm/managed/user/u", &json!({ "userName": "u", "badge": "x", "grade": "g" })).await;
+        assert_eq!(user.status, 201, "{}", user.text);
+        let roles = client.get("/openidm/managed/user/u/roles?_queryFilter=true").await;
+        assert_eq!(roles.body["resultCount"], 2, "{}", roles.text);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_type_has_a_revision() {
     let gateway = Gateway::start();

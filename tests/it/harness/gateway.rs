@@ -39,9 +39,14 @@ pub struct Gateway {
 impl Gateway {
     /// On SQLite in a throwaway folder, with a clock that stands at [`START`].
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// As [`Gateway::start`], with more settings from the environment.
+    pub fn start_with(environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
-        let mut gateway = Self::with(&data, &[]);
+        let mut gateway = Self::with(&data, environment);
         gateway._folder = Some(folder);
         gateway
     }
@@ -61,7 +66,12 @@ impl Gateway {
 
     /// One of each, on SQLite and on PostgreSQL.
     pub fn both() -> [Self; 2] {
-        [Self::start(), Self::on_postgres()]
+        Self::both_with(&[])
+    }
+
+    /// As [`Gateway::both`], with more settings from the environment.
+    pub fn both_with(environment: &[(&str, &str)]) -> [Self; 2] {
+        [Self::start_with(environment), Self::on_postgres_with(environment)]
     }
 
     /// On a data folder that outlives it, with more settings from the environment.

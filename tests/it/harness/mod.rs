@@ -6,6 +6,8 @@ pub mod dump;
 pub mod fault_proxy;
 pub mod filters;
 pub mod gateway;
+pub mod issuer;
+pub mod node;
 pub mod postgres;
 pub mod process;
 pub mod python;

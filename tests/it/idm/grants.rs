@@ -16,7 +16,7 @@ async fn held_by(world: &World, role: &str) -> usize {
 
 /// B1: more than a page of users; and the most that one request changes.
 #[tokio::test(flavor = "multi_thread")]
-async fn all_of_501_and_all_of_10_000_are_granted_and_revoked() {
+async fn b1_all_of_501_and_all_of_10_000_are_granted_and_revoked() {
     let world = World::on_sqlite().await;
     let users = (0..10_000).map(|n| {
         let title = (n < 501).then_some("boss");
@@ -50,7 +50,7 @@ async fn candidates(world: &World, user: &str) -> Result<BTreeSet<String>> {
 
 /// B5: a user's write meets the conditions that could match, not every conditional role.
 #[tokio::test(flavor = "multi_thread")]
-async fn conditions_that_cannot_match_are_not_even_found() {
+async fn b5_conditions_that_cannot_match_are_not_even_found() {
     let world = World::on_sqlite().await;
     let condition = |n: usize| match n % 3 {
         0 => format!("/department eq \"d{n}\""),

@@ -133,7 +133,7 @@ async fn keys_order_as_they_say() {
 
 /// B6: who is there from the first page to the last is seen once; who comes or goes hides nobody and shows nobody twice.
 #[tokio::test]
-async fn paging_bears_what_comes_and_goes() {
+async fn b6_paging_bears_what_comes_and_goes() {
     for gateway in Gateway::both() {
         for (at, keys) in ["", "userName", "-userName", "title,userName", "-mail"].into_iter().enumerate() {
             let client = gateway.tenant(&format!("paging{at}")).await;

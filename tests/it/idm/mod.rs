@@ -4,10 +4,13 @@
 use crate::harness::cases;
 use crate::harness::gateway::Gateway;
 
+mod actions;
 mod assignments;
 mod at_once;
 mod callers;
 mod client;
+mod defects;
+mod edge_lists;
 mod edge_pages;
 mod grants;
 mod lists;
@@ -44,6 +47,7 @@ files!(
     paging,
     policies,
     patch,
+    refusals,
     relationships,
     edge_properties,
     edge_endpoints,
@@ -56,7 +60,9 @@ files!(
     user_roles,
     temporal_constraints,
     bundles,
+    defects,
     dialects,
+    explain_roles,
     assignments,
     internal_roles,
     managed_roles

@@ -69,6 +69,27 @@ async fn while_the_job_runs_the_condition_decides() {
     }
 }
 
+/// A condition that runs too long on most users fails on them in the job as in a write: they do not match, and the job ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_condition_that_runs_too_long_ends_with_the_job() {
+    let list = json!(vec![1; 40]);
+    let slow = format!("{list}.some(|a| {list}.some(|b| {list}.some(|c| false)))");
+    let condition = json!({ "type": "rhai", "source": format!("user.country == \"1\" || user.country == \"FR\" || {slow}") });
+    for world in worlds().await {
+        world.service.limit_grants(FEW);
+        world.create_all("user", (0..120).map(user)).await;
+        world.create("role", "r", json!({ "name": "r", "condition": condition.to_string() })).await.unwrap();
+        assert_eq!(world.open_jobs().await.len(), 1);
+        assert_eq!(world.in_effect().await, world.recomputed().await);
+        drain(&world).await;
+        assert_eq!(world.conditional().await.len(), 60);
+        world.check().await;
+        world.set("user", "u0001", "title", json!("x")).await.unwrap();
+        world.set("user", "u0001", "country", json!("FR")).await.unwrap();
+        assert_eq!(world.conditional().await.len(), 61);
+    }
+}
+
 /// Up to the limit everything is in the write, and no job comes of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn up_to_the_limit_there_is_no_job() {
@@ -156,6 +177,60 @@ async fn the_answer_names_the_job_in_either_dialect() {
         gateway.sync.drain_jobs().await.unwrap();
         assert_eq!(client.get("/openidm/managed/role/q/members?_queryFilter=true").await.body["resultCount"], 40);
         assert_eq!(gateway.service.examine(|finding| panic!("{finding}")).await.unwrap().findings, 0);
+    }
+}
+
+/// Whoever asks for roles in effect while a job takes grants away, or gives them, is told what the condition says: of a user, in a
+/// list of users by role, in why a role is held. The lists of edges show those that are there so far (decision 18).
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_read_while_the_job_runs_is_decided_from_the_condition() {
+    let folder = tempfile::tempdir().unwrap();
+    let few = [("PROVOST_JOBS__ENABLED", "false"), ("PROVOST_LIMITS__GRANTS", "10")];
+    for gateway in [Gateway::with(&folder.path().join("data"), &few), Gateway::on_postgres_with(&few)] {
+        let client = gateway.tenant("t").await;
+        for n in 0..40 {
+            client
+                .put(&format!("/openidm/managed/user/u{n:02}"), &json!({ "userName": format!("u{n:02}"), "country": "FR" }))
+                .await;
+        }
+        client.put("/openidm/managed/role/r", &json!({ "name": "r", "condition": "/country eq \"FR\"" })).await;
+        gateway.sync.drain_jobs().await.unwrap();
+        let change = async |condition: &str| {
+            let body = json!([{ "operation": "replace", "field": "/condition", "value": condition }]);
+            let answer = client.patch("/openidm/managed/role/r", &body).await;
+            assert!(answer.status == 200 && answer.header("provost-job").is_some(), "{}", answer.text);
+        };
+        let holders = async || {
+            let list = query("/scim/v2/Users", &[("filter", "roles.value eq \"r\""), ("count", "100")]);
+            let scim = client.get(&list).await.body["totalResults"].clone();
+            let filter = [("_queryFilter", "/effectiveRoles[/_refResourceId eq \"r\"]"), ("_countOnly", "true")];
+            let idm = client.get(&query("/openidm/managed/user", &filter)).await.body["totalPagedResults"].clone();
+            assert_eq!(scim, idm);
+            scim
+        };
+        let members = async || client.get("/openidm/managed/role/r/members?_queryFilter=true").await.body["resultCount"].clone();
+        let told = async |user: &str| {
+            let idm = !roles_of(&client, user).await.as_array().unwrap().is_empty();
+            let scim = client.get(&format!("/scim/v2/Users/{user}")).await.body["roles"].is_array();
+            let why = client.get(&format!("/openidm/managed/user/{user}?_action=explainRoles")).await.body;
+            let held = why["effectiveRoles"][0]["ways"][0]["condition"]["matched"].is_array();
+            let missed = why["nearMisses"][0]["condition"]["failing"].is_string();
+            assert_eq!((scim, held, missed), (idm, idm, !idm), "{why}");
+            idm
+        };
+        change("/userName eq \"u39\"").await;
+        let edges = members().await.as_u64().unwrap();
+        assert!((2..40).contains(&edges), "{edges} edges are there still");
+        assert_eq!(holders().await, 1);
+        assert_eq!((told("u00").await, told("u38").await, told("u39").await), (false, false, true));
+        gateway.sync.drain_jobs().await.unwrap();
+        assert_eq!((members().await, holders().await), (json!(1), json!(1)));
+        change("/country eq \"FR\"").await;
+        assert!(members().await.as_u64().unwrap() < 40);
+        assert_eq!(holders().await, 40);
+        assert_eq!((told("u00").await, told("u38").await), (true, true));
+        gateway.sync.drain_jobs().await.unwrap();
+        assert_eq!((members().await, holders().await), (json!(40), json!(40)));
     }
 }
 

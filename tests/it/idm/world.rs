@@ -13,7 +13,7 @@ use provost::domain::key::Key;
 use provost::domain::patch::idm as patch;
 use provost::domain::profile::Profile;
 use provost::domain::relation::{CONDITIONAL, Precondition, Reference, STATIC};
-use provost::domain::resource::{Resource, Via};
+use provost::domain::resource::Resource;
 use provost::domain::schema::relationship::{GRANT, MEMBERSHIP};
 use provost::domain::schema::{ObjectType, Registry, Side};
 use provost::domain::scope::Scopes;
@@ -37,34 +37,52 @@ use crate::harness::{poll_until, postgres};
 /// Pairs of wire ids: who holds what, who is in what.
 pub type Pairs = BTreeSet<(String, String)>;
 
+/// Where the data of a world of its own is.
+#[derive(Clone)]
+enum Place {
+    Folder(Arc<TempDir>),
+    Database(String),
+}
+
+impl Place {
+    fn open(&self) -> std::result::Result<Store, StoreError> {
+        match self {
+            Self::Folder(folder) => Store::open_sqlite(folder.path(), &Options::default()),
+            Self::Database(url) => Store::open_postgres(url, &Options { retries: 100, ..Options::default() }),
+        }
+    }
+}
+
 #[derive(Clone)]
 pub struct World {
     pub service: Service,
     pub actor: Actor,
-    _folder: Option<Arc<TempDir>>,
+    place: Option<Place>,
 }
 
 impl World {
     pub async fn on_sqlite() -> Self {
-        let folder = TempDir::new().unwrap();
-        let store = Store::open_sqlite(folder.path(), &Options::default()).unwrap();
-        Self { _folder: Some(Arc::new(folder)), ..Self::on(store).await }
+        Self::at(Place::Folder(Arc::new(TempDir::new().unwrap()))).await
     }
 
     pub async fn on_postgres() -> Self {
-        let options = Options { retries: 100, ..Options::default() };
-        Self::on(Store::open_postgres(&postgres::fresh_database(), &options).unwrap()).await
+        Self::at(Place::Database(postgres::fresh_database())).await
     }
 
-    /// The same data after a restart; in memory nothing is left of what was.
+    async fn at(place: Place) -> Self {
+        let store = place.open().unwrap();
+        Self { place: Some(place), ..Self::on(store).await }
+    }
+
+    /// The same data after a restart, on either engine: in memory nothing is left of what was, but the time it is.
     pub async fn restarted(self) -> Self {
-        let Some(folder) = self._folder.clone() else { return self };
+        let (place, now) = (self.place.clone().unwrap(), self.service.clock().now());
         drop(self);
         // What was just read may still hold the former store.
-        let store = poll_until("the folder is free", Duration::from_secs(5), || {
-            Store::open_sqlite(folder.path(), &Options::default()).ok()
-        });
-        Self { _folder: Some(folder), ..Self::on(store).await }
+        let store = poll_until("the data is free", Duration::from_secs(5), || place.open().ok());
+        let world = Self { place: Some(place), ..Self::on(store).await };
+        world.service.clock().set(now);
+        world
     }
 
     /// The data of a running gateway.
@@ -93,7 +111,7 @@ impl World {
             request_id: "test".into(),
             rehearsal: None,
         };
-        Self { service, actor, _folder: None }
+        Self { service, actor, place: None }
     }
 
     pub fn kind(&self, name: &str) -> Arc<ObjectType> {
@@ -251,11 +269,11 @@ impl World {
         rows.into_iter().map(|e| ((ids[&e.from_key].clone(), ids[&e.to_key].clone(), e.variant), e.id)).collect()
     }
 
-    /// Who has what in effect by condition, whatever the edges say so far.
+    /// Who has what in effect, whatever the edges say so far.
     pub async fn in_effect(&self) -> Pairs {
         let mut out = Pairs::new();
         for user in self.all("user", Needs::nothing().and_effective_roles()).await {
-            let roles = user.effective_roles.unwrap().into_iter().filter(|role| role.via == Via::Conditional);
+            let roles = user.effective_roles.unwrap().into_iter();
             out.extend(roles.map(|role| (user.wire_id.clone(), role.wire_id)));
         }
         out

@@ -8,7 +8,7 @@ use provost::domain::secret::MasterKey;
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
-use super::world::{Account, ClientKey, assert_with, encode, part};
+use super::world::{ASSERTION, Account, ClientKey, TOKEN, assert_with, basic, encode, part, post};
 use crate::harness::gateway::{Answer, Gateway};
 use crate::harness::postgres;
 
@@ -82,6 +82,8 @@ async fn each_fault_alone_is_enough() {
             ("expired", with("exp", json!(now))),
             ("far future", with("exp", json!(now + 301))),
             ("no exp", with("exp", Value::Null)),
+            ("no sub", with("sub", Value::Null)),
+            ("U+0000 in sub", with("sub", json!("a\0"))),
             ("exp as text", with("exp", json!((now + 60).to_string()))),
             ("iat in the future", with("iat", json!(now + 31))),
             ("nbf in the future", with("nbf", json!(now + 31))),
@@ -126,7 +128,19 @@ async fn each_fault_alone_is_enough() {
         }
         refused("client_id of another", &assert_with(&account.admin, &signed, &[("client_id", &foreign.client_id)]).await);
         let form = [("grant_type", "client_credentials"), ("client_assertion_type", "x"), ("client_assertion", &signed)];
-        refused("type", &super::world::post(&account.admin, super::world::TOKEN, None, &form).await);
+        refused("type", &post(&account.admin, TOKEN, None, &form).await);
+        // Two ways to prove oneself at once, each of them good.
+        let bearer = Account::new(&gateway.admin(), "bearer", &[]).await;
+        let own = basic(&bearer.client_id, &bearer.secret().await.0);
+        let both = [("grant_type", "client_credentials"), ("client_assertion_type", ASSERTION), ("client_assertion", &signed)];
+        let two = post(&account.admin, TOKEN, Some(&own), &both).await;
+        assert_eq!((two.status, &two.body["error"]), (400, &json!("invalid_request")), "{}", two.text);
+        let two = assert_with(&account.admin, &signed, &[("client_id", &account.client_id), ("client_secret", "x")]).await;
+        assert_eq!((two.status, &two.body["error"]), (400, &json!("invalid_request")), "{}", two.text);
+        // What is long, and not too long, is read.
+        let padded = with("padding", json!("x".repeat(5 * 1024)));
+        let padded = Map::from_iter(padded.into_iter().chain([("jti".to_owned(), json!("padded"))]));
+        assert_eq!(assert_with(&account.admin, &key.sign(&padded), &[]).await.status, 200);
         // The good one is good still, once.
         assert_eq!(assert_with(&account.admin, &signed, &[]).await.status, 200);
         refused("replayed", &assert_with(&account.admin, &signed, &[]).await);
@@ -153,9 +167,9 @@ async fn one_that_is_used_elsewhere_is_used() {
     let key = ClientKey::new("k");
     account.key(&key).await;
     let signed = key.sign(&account.claims(&gateway));
-    let form = [("token", "x"), ("client_assertion_type", super::world::ASSERTION), ("client_assertion", signed.as_str())];
+    let form = [("token", "x"), ("client_assertion_type", ASSERTION), ("client_assertion", signed.as_str())];
     for (path, status) in [("/oauth2/introspect", 200), ("/oauth2/revoke", 401), ("/oauth2/introspect", 401)] {
-        let answer = super::world::post(&account.admin, path, None, &form).await;
+        let answer = post(&account.admin, path, None, &form).await;
         assert_eq!(answer.status, status, "{path}: {}", answer.text);
     }
     refused("for a token", &assert_with(&account.admin, &signed, &[]).await);

@@ -161,6 +161,28 @@ async fn a_client_with_keys_cannot_fall_back_to_a_secret() {
 }
 
 #[tokio::test]
+async fn a_method_that_there_is_not_is_refused() {
+    for gateway in Gateway::both() {
+        let admin = gateway.admin();
+        let account = Account::new(&admin, "a", &[]).await;
+        let path = format!("/openidm/managed/service_account/{}", account.id);
+        let patch = json!([{ "operation": "replace", "field": "/authenticationMethod", "value": "none" }]);
+        let whole = json!({ "name": "a", "authenticationMethod": "client_secret_jwt" });
+        for refused in [
+            admin.patch(&path, &patch).await,
+            admin.put(&path, &whole).await,
+            admin.post("/openidm/managed/service_account?_action=create", &whole).await,
+        ] {
+            assert_eq!(refused.status, 400, "{}", refused.text);
+            let failed = &refused.body["detail"]["failedPolicyRequirements"][0];
+            assert_eq!(failed["property"], "authenticationMethod", "{}", refused.text);
+        }
+        let good = json!({ "name": "b", "authenticationMethod": "private_key_jwt" });
+        assert_eq!(admin.post("/openidm/managed/service_account?_action=create", &good).await.status, 201);
+    }
+}
+
+#[tokio::test]
 async fn a_client_and_an_address_may_ask_so_often() {
     let folder = tempfile::tempdir().unwrap();
     let settings = [("PROVOST_OAUTH__CLIENT_RATE", "3"), ("PROVOST_OAUTH__ADDRESS_RATE", "10")];
@@ -178,11 +200,15 @@ async fn a_client_and_an_address_may_ask_so_often() {
     waits(&one.ask(&first, &[]).await);
     // Not even with a right one after wrong ones, and others are not held up.
     two.token(&second, &[]).await;
-    // Unknown clients count by their address: five so far.
-    for _ in 0..5 {
-        refused(&post(&one.admin, TOKEN, Some(&basic("nobody", "x")), &[GRANT]).await, 401, "invalid_client");
+    // Unknown clients count as known ones do.
+    let stranger = async |name: &str| post(&one.admin, TOKEN, Some(&basic(name, "x")), &[GRANT]).await;
+    for _ in 0..3 {
+        refused(&stranger("nobody").await, 401, "invalid_client");
     }
-    waits(&post(&one.admin, TOKEN, Some(&basic("nobody", "x")), &[GRANT]).await);
+    waits(&stranger("nobody").await);
+    // That made nine from the address.
+    refused(&stranger("nobody else").await, 401, "invalid_client");
+    waits(&stranger("nobody else").await);
     waits(&two.ask(&second, &[]).await);
     assert_eq!(one.admin.get("/scim/v2/Users").await.status, 200, "other addresses of the map are as before");
 }

@@ -189,7 +189,7 @@ async fn what_is_no_access_token_opens_nothing() {
 }
 
 /// The keys of a gateway, as another process on its data would hold them.
-fn issuer(gateway: &Gateway, store: provost::store::Store) -> provost::auth::keys::Keys {
+pub fn issuer(gateway: &Gateway, store: provost::store::Store) -> provost::auth::keys::Keys {
     use provost::auth::keys::{Keys, Rules};
     use provost::domain::signing::Algorithm;
     let rules = Rules { algorithm: Algorithm::EdDsa, life: 3_600, rotation: 90 * 86_400 };
@@ -217,7 +217,10 @@ async fn the_metadata_say_where_everything_is() {
         assert_eq!(server.body[name], json!(format!("{}{path}", gateway.url)), "{name}");
     }
     assert_eq!(server.body["response_types_supported"], json!([]));
-    assert_eq!(server.body["grant_types_supported"], json!(["client_credentials"]));
+    assert_eq!(
+        server.body["grant_types_supported"],
+        json!(["client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"])
+    );
     let scopes = server.body["scopes_supported"].as_array().unwrap();
     assert!(scopes.contains(&json!("scim.read")) && !scopes.contains(&json!("admin")), "{scopes:?}");
     let resource = read("/.well-known/oauth-protected-resource").await;

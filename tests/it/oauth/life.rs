@@ -1,4 +1,4 @@
-//! What a token says (rows P13 to P31), what it opens, and when it ends (rows P68 to P70).
+//! What a token opens, and when it ends (rows P68 to P70). What it says is in `tests/it/passport/rows`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,114 +8,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::world::{Account, TOKEN, basic, part, post, role};
+use super::world::{Account, ClientKey, TOKEN, assert_with, basic, part, post, role};
 use crate::harness::gateway::Gateway;
 use crate::harness::postgres;
-
-#[tokio::test]
-async fn p13_to_p24_the_token_says_who_and_what() {
-    for gateway in Gateway::both() {
-        let admin = gateway.tenant("tenant-abc").await;
-        let executor = role(&admin, "payroll-executor", &["payroll.run", "payroll.read"]).await;
-        let reader = role(&admin, "report-reader", &["report.payroll.read"]).await;
-        let account = Account::new(&admin, "payroll-scheduler", &[&executor]).await;
-        // One of the roles comes through a group.
-        let members = json!([{ "value": account.id, "type": "ServiceAccount" }]);
-        let group = admin.post("/scim/v2/Groups", &json!({ "displayName": "automation", "members": members })).await;
-        let grant = json!({ "_ref": format!("managed/role/{reader}") });
-        let granted = admin.post(&format!("/openidm/managed/group/{}/roles?_action=create", group.id()), &grant).await;
-        assert_eq!(granted.status, 201, "{}", granted.text);
-        let (secret, _) = account.secret().await;
-        let given = account.ask(&secret, &[]).await;
-        assert_eq!(given.status, 200, "{}", given.text);
-        assert_eq!((given.header("cache-control"), given.header("pragma")), (Some("no-store"), Some("no-cache")));
-        assert_eq!((&given.body["token_type"], &given.body["expires_in"]), (&json!("Bearer"), &json!(3600)));
-        let token = given.body["access_token"].as_str().unwrap();
-        let header = part(token, 0);
-        assert_eq!((&header["typ"], &header["alg"]), (&json!("at+jwt"), &json!("EdDSA")));
-        let jwks = admin.get("/.well-known/jwks.json").await;
-        assert_eq!(jwks.body["keys"][0]["kid"], header["kid"]);
-        let mut claims = part(token, 1);
-        let jti = claims.as_object_mut().unwrap().remove("jti").unwrap();
-        assert_eq!(jti.as_str().unwrap().len(), 36);
-        let mut roles: Vec<String> = serde_json::from_value(claims["roles"].take()).unwrap();
-        roles.sort();
-        assert_eq!(roles, ["payroll-executor", "report-reader"]);
-        let now = gateway.clock.now().micros() / 1_000_000;
-        let expected = json!({
-            "iss": gateway.url, "aud": "bizfirstgo-api", "sub": account.client_id, "client_id": account.client_id,
-            "iat": now, "exp": now + 3600, "tenant_id": "tenant-abc", "is_service_account": true,
-            "managed_identity_id": account.id, "name": "payroll-scheduler", "roles": null,
-            "scope": "payroll.read payroll.run report.payroll.read", "ver": 1,
-        });
-        assert_eq!(claims, expected);
-        // The aliases give the same.
-        for path in ["/api/m2m/oauth/token", "/passport/oauth/token"] {
-            let form = [("grant_type", "client_credentials")];
-            let given = post(&admin, path, Some(&basic(&account.client_id, &secret)), &form).await;
-            assert_eq!(given.status, 200, "{}", given.text);
-        }
-    }
-}
-
-#[tokio::test]
-async fn p21_p22_issuer_audience_and_life_are_configuration() {
-    let folder = tempfile::tempdir().unwrap();
-    let settings = [
-        ("PROVOST_OAUTH__ISSUER", "https://passport.bizfirst.ai"),
-        ("PROVOST_OAUTH__AUDIENCE", "payroll-api"),
-        ("PROVOST_OAUTH__RESOURCES", "https://erp.example  https://hr.example"),
-        ("PROVOST_OAUTH__TOKEN_LIFETIME", "5m"),
-    ];
-    let gateway = Gateway::with(&folder.path().join("data"), &settings);
-    let reads = role(&gateway.admin(), "reader", &["scim.read"]).await;
-    let account = Account::new(&gateway.admin(), "a", &[&reads]).await;
-    let (secret, _) = account.secret().await;
-    for (resource, audience, opens) in [
-        (None, "payroll-api", true),
-        (Some("payroll-api"), "payroll-api", true),
-        (Some(gateway.url.as_str()), gateway.url.as_str(), true),
-        (Some("https://erp.example"), "https://erp.example", false),
-        (Some("https://hr.example"), "https://hr.example", false),
-    ] {
-        let more: Vec<(&str, &str)> = resource.map(|resource| ("resource", resource)).into_iter().collect();
-        let token = account.token(&secret, &more).await;
-        let claims = part(&token, 1);
-        assert_eq!((&claims["iss"], &claims["aud"]), (&json!("https://passport.bizfirst.ai"), &json!(audience)));
-        assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 300);
-        let read = gateway.client(&token).get("/scim/v2/Users").await;
-        assert_eq!(read.status, if opens { 200 } else { 401 }, "a token for {audience}");
-    }
-    let unknown = account.ask(&secret, &[("resource", "https://evil.example")]).await;
-    assert_eq!((unknown.status, &unknown.body["error"]), (400, &json!("invalid_target")), "{}", unknown.text);
-    let metadata = gateway.admin().get("/.well-known/oauth-authorization-server").await;
-    assert_eq!(metadata.body["issuer"], "https://passport.bizfirst.ai");
-}
-
-#[tokio::test]
-async fn p25_to_p31_idinfo() {
-    for gateway in Gateway::both() {
-        let admin = gateway.tenant("tenant-abc").await;
-        let role = role(&admin, "payroll-executor", &["payroll.run"]).await;
-        let account = Account::new(&admin, "payroll-scheduler", &[&role]).await;
-        let (secret, _) = account.secret().await;
-        let token = account.token(&secret, &[]).await;
-        let info = gateway.client(&token).get("/passport/idinfo").await;
-        let expected = json!({
-            "userId": account.client_id, "tenantId": "tenant-abc", "email": "", "displayName": "payroll-scheduler",
-            "roles": ["payroll-executor"], "isServiceAccount": true, "managedIdentityId": account.id,
-        });
-        assert_eq!((info.status, info.body), (200, expected));
-        let opaque = admin.get("/passport/idinfo").await;
-        assert_eq!((opaque.status, &opaque.body["status"]), (403, &json!(403)), "{}", opaque.text);
-        let nobody = gateway.client("x").get("/passport/idinfo").await;
-        assert_eq!((nobody.status, &nobody.body["error"]), (401, &json!("unauthenticated")));
-        let challenge = nobody.header("www-authenticate").unwrap();
-        let metadata = challenge.strip_prefix("Bearer resource_metadata=\"").unwrap().strip_suffix('"').unwrap();
-        let metadata = gateway.admin().get(metadata.strip_prefix(&gateway.url).unwrap()).await;
-        assert_eq!(metadata.body["authorization_servers"], json!([gateway.url]));
-    }
-}
 
 #[tokio::test]
 async fn a_token_opens_what_its_permissions_name_and_no_more() {
@@ -188,7 +83,7 @@ async fn p68_a_token_keeps_the_roles_it_was_given() {
 }
 
 #[tokio::test]
-async fn p69_p70_disabling_ends_tokens_at_once_and_enabling_revives_none() {
+async fn p69_disabling_ends_tokens_at_once() {
     for gateway in Gateway::both() {
         let admin = gateway.admin();
         let account = Account::new(&admin, "a", &[]).await;
@@ -202,8 +97,6 @@ async fn p69_p70_disabling_ends_tokens_at_once_and_enabling_revives_none() {
         assert_eq!((tried.status, token.get("/passport/idinfo").await.status), (200, 200));
         account.set_active(false).await;
         assert_eq!(token.get("/passport/idinfo").await.status, 401);
-        let refused = account.ask(&secret, &[]).await;
-        assert_eq!((refused.status, &refused.body["error"]), (401, &json!("invalid_client")));
         account.set_active(true).await;
         assert_eq!(token.get("/passport/idinfo").await.status, 401, "in the same second, too");
         let fresh = gateway.client(&account.token(&secret, &[]).await);
@@ -220,6 +113,33 @@ async fn p69_p70_disabling_ends_tokens_at_once_and_enabling_revives_none() {
         let (_, leaked) = account.secret().await;
         assert_eq!(admin.delete(&account.path(&format!("/secrets/{leaked}?compromised=true"))).await.status, 204);
         assert_eq!(last.get("/passport/idinfo").await.status, 401);
+    }
+}
+
+/// By secret and by assertion, at each address; the answer is that to anybody unknown.
+#[tokio::test]
+async fn p70_disabling_stops_new_tokens() {
+    for gateway in Gateway::both() {
+        let admin = gateway.admin();
+        let [account, keyed] = [Account::new(&admin, "a", &[]).await, Account::new(&admin, "b", &[]).await];
+        let (secret, _) = account.secret().await;
+        let key = ClientKey::new("k");
+        keyed.key(&key).await;
+        let own = basic(&account.client_id, &secret);
+        let form = [("grant_type", "client_credentials")];
+        let stranger = post(&admin, TOKEN, Some(&basic("nobody", "x")), &form).await;
+        for (active, status) in [(true, 200), (false, 401), (true, 200)] {
+            account.set_active(active).await;
+            keyed.set_active(active).await;
+            let mut answers = vec![assert_with(&admin, &key.sign(&keyed.claims(&gateway)), &[]).await];
+            for path in [TOKEN, "/passport/oauth/token", "/api/m2m/oauth/token"] {
+                answers.push(post(&admin, path, Some(&own), &form).await);
+            }
+            for answer in answers {
+                assert_eq!(answer.status, status, "{}", answer.text);
+                assert_eq!(status == 401, answer.body == stranger.body, "{}", answer.text);
+            }
+        }
     }
 }
 
@@ -351,6 +271,42 @@ async fn a_revoked_token_ends_alone() {
         let lacking = post(&admin, "/oauth2/revoke", Some(&own), &[]).await;
         assert_eq!((lacking.status, &lacking.body["error"]), (400, &json!("invalid_request")));
         assert_eq!(status(&two).await, 200);
+    }
+}
+
+#[tokio::test]
+async fn introspection_of_a_narrowed_token_tells_what_it_gives() {
+    for gateway in Gateway::both() {
+        let admin = gateway.admin();
+        let mut roles = Vec::new();
+        for (name, gives) in
+            [("payroll", vec!["payroll.run", "payroll.read"]), ("reader", vec!["payroll.read"]), ("bare", vec![])]
+        {
+            roles.push(role(&admin, name, &gives).await);
+        }
+        let account = Account::new(&admin, "a", &roles.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        let (secret, _) = account.secret().await;
+        let own = basic(&account.client_id, &secret);
+        let told = async |token: &str| {
+            let told = post(&admin, "/oauth2/introspect", Some(&own), &[("token", token)]).await;
+            let mut roles: Vec<String> = serde_json::from_value(told.body["roles"].clone()).unwrap();
+            roles.sort();
+            roles
+        };
+        let narrow = async |scope: &str| account.token(&secret, &[("scope", scope)]).await;
+        let (all, bare, read, run) =
+            (narrow("").await, narrow("bare").await, narrow("payroll.read").await, narrow("payroll.run").await);
+        assert_eq!(told(&all).await, ["bare", "payroll", "reader"]);
+        assert_eq!(told(&bare).await, ["bare"]);
+        assert_eq!(told(&read).await, ["reader"]);
+        assert!(told(&run).await.is_empty());
+        // One that comes later counts where the token gives all of it; one that is taken away does not.
+        let more = json!({ "roles": ["payroll", "later"] });
+        role(&admin, "later", &["payroll.read"]).await;
+        assert_eq!(admin.put(&account.path("/roles"), &more).await.status, 200);
+        assert_eq!(told(&all).await, ["later", "payroll"]);
+        assert_eq!(told(&read).await, ["later"]);
+        assert!(told(&bare).await.is_empty());
     }
 }
 

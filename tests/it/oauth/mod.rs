@@ -4,7 +4,14 @@
 mod assertions;
 mod clients;
 mod credentials;
+mod escalation;
+mod federation;
 mod foreign;
+mod issuer_keys;
+mod issuers;
+mod itself;
 mod keys;
 mod life;
-mod world;
+mod traps;
+mod uses;
+pub mod world;

@@ -5,6 +5,8 @@ use crate::harness::cases;
 use crate::harness::gateway::Gateway;
 
 mod decisions;
+mod explanations;
+mod rows;
 mod statements;
 
 macro_rules! files {
@@ -24,4 +26,4 @@ macro_rules! files {
     };
 }
 
-files!(roles, identities, policies, checks, authzen, findings);
+files!(roles, identities, policies, checks, authzen, explanations, findings, warnings);

@@ -77,7 +77,7 @@ async fn a_decision_takes_as_many_whatever_there_is() {
     create(&service, &actor, "role", "r0", json!({ "name": "r0", "permissions": ["a.b"] })).await;
     create(&service, &actor, "role", "r1", json!({ "name": "r1", "permissions": ["a.c"] })).await;
     service
-        .change_roles(&actor, "m".into(), RolesChange::Replace(vec!["r0".into(), "r1".into()]), Precondition::None)
+        .change_roles(&actor, "m".into(), RolesChange::Replace(vec!["r0".into(), "r1".into()]), Precondition::None, false)
         .await
         .unwrap();
     service.create_policy(&actor, &policy).await.unwrap();
@@ -96,7 +96,7 @@ async fn a_decision_takes_as_many_whatever_there_is() {
         service.create_policy(&actor, &policy).await.unwrap();
     }
     let names = (0..150).map(|n| format!("r{n}")).collect();
-    service.change_roles(&actor, "m".into(), RolesChange::Replace(names), Precondition::None).await.unwrap();
+    service.change_roles(&actor, "m".into(), RolesChange::Replace(names), Precondition::None, false).await.unwrap();
     let many = one().await;
     assert_eq!((few, many <= 16), (many, true), "{few} and {many} statements");
 }

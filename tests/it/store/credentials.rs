@@ -1,12 +1,20 @@
 //! Clients, their credentials, and the keys that sign.
 
+use std::collections::HashMap;
+
 use provost::store::credentials::{self, CredentialRow, KEY, SECRET};
 use provost::store::signing_keys::{self, SigningKeyRow};
-use provost::store::{Store, StoreError, clients, tenants};
+use provost::store::{Store, StoreError, clients, permission_uses, tenants};
 
 use super::*;
 
-conformance!(credentials_of_an_account, generations_only_rise, assertions_are_used_once, signing_keys_in_their_order);
+conformance!(
+    credentials_of_an_account,
+    uses_of_permissions,
+    generations_only_rise,
+    assertions_are_used_once,
+    signing_keys_in_their_order
+);
 
 fn credential(kind: &str, name: &str, created: i64) -> CredentialRow {
     CredentialRow {
@@ -29,6 +37,12 @@ fn credentials_of_an_account(store: &Store) {
     assert!(matches!(taken, Err(StoreError::Unique { table, .. }) if table == "credentials"));
     let expected = vec![credential(SECRET, "b", 1), credential(SECRET, "a", 2), credential(KEY, "a", 3)];
     assert_eq!(read(store, |c| credentials::list(c, TENANT, one)), expected);
+    write(store, move |c| credentials::insert(c, TENANT, other, &credential(KEY, "z", 0)));
+    let many = read(store, |c| credentials::of_many(c, TENANT, &[one, other]));
+    let named = |account| many.iter().filter(|(of, _)| *of == account).map(|(_, row)| row.clone()).collect::<Vec<_>>();
+    assert_eq!((named(one), named(other), many.len()), (expected, vec![credential(KEY, "z", 0)], 4));
+    assert_eq!(read(store, |c| credentials::of_many(c, OTHER, &[one, other])), []);
+    write(store, move |c| credentials::remove_all(c, TENANT, other));
     for (tenant, account) in [(OTHER, one), (TENANT, other)] {
         assert_eq!(read(store, |c| credentials::list(c, tenant, account)), []);
         assert!(!write(store, move |c| credentials::remove(c, tenant, account, KEY, "a")));
@@ -39,6 +53,30 @@ fn credentials_of_an_account(store: &Store) {
     assert!(!write(store, move |c| credentials::remove(c, TENANT, one, KEY, "a")));
     write(store, move |c| credentials::remove_all(c, TENANT, one));
     assert_eq!(read(store, |c| credentials::list(c, TENANT, one)), []);
+}
+
+fn uses_of_permissions(store: &Store) {
+    let [one, other] = keys();
+    for (tenant, account, permission, time) in [
+        (TENANT, one, "a.b", 5),
+        (TENANT, one, "a.b", 9),
+        // An earlier one that is told late.
+        (TENANT, one, "a.b", 7),
+        (TENANT, one, "a.c", 3),
+        (TENANT, other, "a.b", 4),
+        (OTHER, one, "a.b", 1),
+    ] {
+        write(store, move |c| permission_uses::touch(c, tenant, account, permission, at(time)));
+    }
+    let used = |of: &[(&str, i64)]| of.iter().map(|(name, time)| ((*name).to_owned(), at(*time))).collect::<HashMap<_, _>>();
+    let (first, second) = (used(&[("a.b", 9), ("a.c", 3)]), used(&[("a.b", 4)]));
+    let all = |tenant| read(store, move |c| permission_uses::of_many(c, tenant, &[one, other]));
+    assert_eq!(all(TENANT), HashMap::from([(one, first), (other, second.clone())]));
+    assert_eq!(all(OTHER), HashMap::from([(one, used(&[("a.b", 1)]))]));
+    assert_eq!(read(store, |c| permission_uses::of_many(c, TENANT, &[])), HashMap::new());
+    write(store, move |c| permission_uses::remove_all(c, TENANT, one));
+    assert_eq!(all(TENANT), HashMap::from([(other, second)]));
+    assert_eq!(all(OTHER).len(), 1);
 }
 
 fn generations_only_rise(store: &Store) {

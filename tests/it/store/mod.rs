@@ -21,6 +21,7 @@ mod findings;
 mod idempotency;
 mod inbound;
 mod index;
+mod issuers;
 mod jobs;
 mod leases;
 mod links;

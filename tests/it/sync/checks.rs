@@ -1,5 +1,7 @@
 //! `_action=triggerSyncCheck`: every target looks again, and what is as it should be costs no call.
 
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, SqliteConnection};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -65,6 +67,36 @@ async fn a_collection_is_looked_at_again(bench: Bench) {
     check(&bench, "user").await;
     bench.drain().await;
     assert!(bench.proxy.seen().is_empty(), "{:?}", bench.proxy.seen());
+}
+
+/// What was lost behind the gateway's back comes again, also by conditions over what is absent or elsewhere.
+#[tokio::test]
+async fn a_check_brings_conditional_grants_in_line() {
+    let bench = Bench::start();
+    let put = async |path: &str, body: Value| {
+        let done = bench.admin.put(&format!("/openidm/managed/{path}"), &body).await;
+        assert_eq!(done.status, 201, "{}", done.text);
+    };
+    put("user/boss", json!({ "userName": "boss", "title": "boss" })).await;
+    put("user/ann", json!({ "userName": "ann", "manager": { "_ref": "managed/user/boss" } })).await;
+    for (role, condition) in
+        [("absent", "!(/title pr)"), ("own", "/userName eq \"ann\""), ("above", "/manager/title eq \"boss\"")]
+    {
+        put(&format!("role/{role}"), json!({ "name": role, "condition": condition })).await;
+    }
+    let roles = async || {
+        let listed = bench.admin.get("/openidm/managed/user/ann/roles?_queryFilter=true").await.body;
+        let mut ids: Vec<String> =
+            listed["result"].as_array().unwrap().iter().map(|edge| edge["_refResourceId"].as_str().unwrap().to_owned()).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(roles().await, ["above", "absent", "own"]);
+    let mut file = SqliteConnection::establish(bench.data().join("provost.db").to_str().unwrap()).unwrap();
+    file.batch_execute("DELETE FROM edges WHERE variant = 'conditional'").unwrap();
+    assert_eq!(roles().await, [] as [&str; 0]);
+    check(&bench, "user/ann").await;
+    assert_eq!(roles().await, ["above", "absent", "own"]);
 }
 
 macro_rules! on_both {

@@ -10,6 +10,7 @@ mod fencing;
 mod groups;
 mod life;
 mod preview;
+mod recomputations;
 mod scope;
 mod time;
 mod tried;

@@ -1,0 +1,2 @@
+DROP TABLE issuer_audiences;
+DROP TABLE issuers;
