@@ -37,6 +37,21 @@ struct Removal {
     compromised: bool,
 }
 
+/// Removes a credential of a kind, which the address names at `place`; with `compromised=true` every token of the account ends as
+/// well.
+pub(super) async fn remove(
+    state: &State,
+    req: &HttpRequest,
+    caller: &Caller<PassportRoles>,
+    kind: &'static str,
+    place: &str,
+) -> Result<HttpResponse> {
+    let asked: Removal = query::read(req)?;
+    let (id, name) = (segment(req, "id")?, segment(req, place)?);
+    state.service.remove_credential(caller, id, kind, name, asked.compromised).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
 /// `GET …/secrets`.
 pub async fn secrets(state: web::Data<State>, req: HttpRequest, caller: Caller<PassportRead>) -> Result<HttpResponse> {
     let found = state.service.credentials(&caller, segment(&req, "id")?, SECRET).await?;
@@ -62,12 +77,9 @@ pub async fn add_secret(
     Ok(HttpResponse::Created().insert_header((CACHE_CONTROL, "no-store")).json(warned(shown)))
 }
 
-/// `DELETE …/secrets/{sid}`; with `compromised=true` every token of the account ends as well.
+/// `DELETE …/secrets/{sid}`.
 pub async fn remove_secret(state: web::Data<State>, req: HttpRequest, caller: Caller<PassportRoles>) -> Result<HttpResponse> {
-    let asked: Removal = query::read(&req)?;
-    let (id, name) = (segment(&req, "id")?, segment(&req, "sid")?);
-    state.service.remove_credential(&caller, id, SECRET, name, asked.compromised).await?;
-    Ok(HttpResponse::NoContent().finish())
+    remove(&state, &req, &caller, SECRET, "sid").await
 }
 
 /// `GET …/keys`.
@@ -102,10 +114,7 @@ pub async fn add_key(
 
 /// `DELETE …/keys/{kid}`, as for secrets.
 pub async fn remove_key(state: web::Data<State>, req: HttpRequest, caller: Caller<PassportRoles>) -> Result<HttpResponse> {
-    let asked: Removal = query::read(&req)?;
-    let (id, name) = (segment(&req, "id")?, segment(&req, "kid")?);
-    state.service.remove_credential(&caller, id, PUBLIC_KEY, name, asked.compromised).await?;
-    Ok(HttpResponse::NoContent().finish())
+    remove(&state, &req, &caller, PUBLIC_KEY, "kid").await
 }
 
 /// `POST …/revoke-tokens`: ends every token of the account.

@@ -1,22 +1,15 @@
 //! `/passport/admin/managed-identities/{id}/federations`: workloads of elsewhere that an account trusts.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Result;
+use super::{Result, credentials};
 use crate::domain::federation::Federation;
+use crate::http::body;
 use crate::http::caller::{Caller, PassportRead, PassportRoles};
 use crate::http::path::segment;
 use crate::http::state::State;
-use crate::http::{body, query};
 use crate::service::credentials::{Credential, FEDERATION};
-
-#[derive(Deserialize)]
-struct Removal {
-    #[serde(default)]
-    compromised: bool,
-}
 
 /// `GET …/federations`.
 pub async fn list(state: web::Data<State>, req: HttpRequest, caller: Caller<PassportRead>) -> Result<HttpResponse> {
@@ -37,12 +30,9 @@ pub async fn add(
     Ok(HttpResponse::Created().json(show(&made)))
 }
 
-/// `DELETE …/federations/{fid}`; with `compromised=true` every token of the account ends as well.
+/// `DELETE …/federations/{fid}`.
 pub async fn remove(state: web::Data<State>, req: HttpRequest, caller: Caller<PassportRoles>) -> Result<HttpResponse> {
-    let asked: Removal = query::read(&req)?;
-    let (id, name) = (segment(&req, "id")?, segment(&req, "fid")?);
-    state.service.remove_credential(&caller, id, FEDERATION, name, asked.compromised).await?;
-    Ok(HttpResponse::NoContent().finish())
+    credentials::remove(&state, &req, &caller, FEDERATION, "fid").await
 }
 
 fn show(row: &Credential) -> Value {
